@@ -1,0 +1,79 @@
+#pragma once
+
+// Every limit of ringfleet, in one place, each with its reason. Relations between them are asserted below.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace ringfleet::limits {
+
+using namespace std::chrono_literals;
+
+// futex_waitv takes 128 words; two are the obituary and the control word of the waiting process.
+inline constexpr std::uint32_t futex_words_max = 128;
+inline constexpr std::uint32_t lanes_per_runner_max = futex_words_max - 2;
+
+// A lane: depth is a power of two so that a position maps to a slot by a mask.
+inline constexpr std::uint32_t lane_slots_min = 1;
+inline constexpr std::uint32_t lane_slots_max = 65'536;
+inline constexpr std::uint32_t lane_slots_default = 256;
+inline constexpr std::uint32_t slot_bytes_min = 64;
+inline constexpr std::uint32_t slot_bytes_max = 65'536; // more than this belongs in the arena
+inline constexpr std::uint32_t slot_bytes_default = 1'024;
+inline constexpr std::uint32_t workers_max = 16;
+
+// Payloads beyond a slot travel through an arena segment that comes into being on first use and doubles on demand.
+inline constexpr std::uint64_t payload_bytes_max = 64ULL << 20;
+inline constexpr std::uint64_t arena_bytes_first = 256ULL << 10;
+inline constexpr std::uint64_t arena_bytes_max = 256ULL << 20; // one arena segment
+inline constexpr std::uint32_t arenas_per_side_max = 16;
+inline constexpr std::uint64_t arena_bytes_per_side_max = 1ULL << 30;
+
+// ABI level 1 hands the module an output of this size, zeroed, in front of a guard page.
+inline constexpr std::uint32_t abi1_output_bytes = 4'096;
+
+// Nested calls: the chain of modules a request has passed through travels in its slot.
+inline constexpr std::uint32_t call_depth_max = 5;
+
+// Fleet. A module's number travels in 16 bits (0 is "no module").
+inline constexpr std::uint32_t modules_max = 1'000;
+inline constexpr std::uint32_t instances_max = 256;
+inline constexpr std::uint32_t runners_max = 1'024;
+inline constexpr std::uint32_t clients_max = 256;
+inline constexpr std::uint32_t methods_max = 1'024;
+inline constexpr std::size_t name_bytes_max =
+    63; // fleet, module and method names; also fits a sun_path below a runtime directory
+inline constexpr std::uint64_t artifact_bytes_max = 1ULL << 30;
+inline constexpr std::size_t control_message_bytes_max = 128UL << 10;
+inline constexpr std::size_t control_descriptors_max = 8;
+
+// Threads of one client that may be inside the route at the same moment, each on its own line.
+inline constexpr std::uint32_t epoch_lines = 64;
+
+// Counters of one process.
+inline constexpr std::uint32_t counters_max = 256;
+inline constexpr std::size_t counter_label_bytes = 48;
+
+// Supervision defaults (the topology may override those that are keys there).
+inline constexpr auto start_timeout = 10s;
+inline constexpr auto call_timeout = 5s;
+inline constexpr auto drain_timeout = 30s;
+inline constexpr auto stop_timeout = 5s;        // orderly shutdown, then SIGTERM, then SIGKILL
+inline constexpr auto hung_after_deadline = 1s; // a started call this long past its deadline gets its runner killed
+inline constexpr auto hung_without_deadline = 60s;
+inline constexpr auto restart_backoff_first = 100ms;
+inline constexpr auto restart_backoff_max = 30s;
+inline constexpr auto restart_backoff_reset = 60s; // of Ready
+inline constexpr std::uint32_t crash_loop_deaths = 5;
+inline constexpr auto crash_loop_window = 30s;
+inline constexpr auto epoch_grace =
+    1s; // a client that stays inside an old route longer is not waited for: `closed` makes it correct
+
+static_assert((lane_slots_max & (lane_slots_max - 1)) == 0);
+static_assert(arena_bytes_max >= payload_bytes_max, "one block of the largest payload must fit one arena");
+static_assert(arena_bytes_per_side_max >= arena_bytes_max);
+static_assert(modules_max < 65'536, "a module number travels in 16 bits");
+static_assert(lanes_per_runner_max == 126);
+
+} // namespace ringfleet::limits

@@ -1,0 +1,94 @@
+#pragma once
+
+// A segment: a header page and a body that one process writes and others read. An anonymous one goes through these
+// states, each step by the process named:
+//
+//   create_anonymous (creator)  allocated, header written, size sealed, mapped by nobody
+//   attach_writer    (writer)   mapped read-write; the writer then tells the creator
+//   seal             (creator)  no further writable mapping can ever be made
+//   attach_reader    (readers)  seals, size, blocks and header verified, then mapped read-only
+//
+// File segments are built under a temporary name and linked into place complete; they are not sealed. Heap segments are
+// for threads and tests. When a peer dies its mapping simply ends; the bytes stay as they are.
+
+#include "ringfleet/memory/segment_layout.hpp"
+#include "ringfleet/os/descriptor.hpp"
+#include "ringfleet/os/mapping.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ringfleet::memory {
+
+struct SegmentSpec {
+  SegmentKind kind = SegmentKind::ring;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t generation = 0;
+  std::uint64_t fingerprint = 0;
+};
+
+// What must be true of a segment that is attached; a difference is Error(bad_segment) naming the field.
+struct Expectation {
+  SegmentKind kind = SegmentKind::ring;
+  std::uint64_t body_bytes_min = 0;
+  std::uint64_t fingerprint = 0;
+  std::optional<std::uint64_t> generation = std::nullopt;
+};
+
+// `label` appears in /proc/PID/maps and in error texts. Throws Error (no_memory, no_descriptors). The result may be
+// passed to the one process that is to write it, and to nobody else before `seal_segment`.
+[[nodiscard]] os::Descriptor create_anonymous_segment(std::string_view label, const SegmentSpec& spec);
+
+// After the writer has acknowledged its mapping, before any reader gets the descriptor.
+void seal_segment(const os::Descriptor& descriptor, std::string_view label);
+
+class Segment {
+public:
+  Segment() noexcept = default;
+
+  // Throws Error: bad_segment; wrong_state when it is sealed already (a new incarnation needs a new segment).
+  [[nodiscard]] static Segment attach_writer(os::Descriptor descriptor, const Expectation& expected,
+                                             std::string_view label);
+  // Throws Error(bad_segment) also when it is not sealed or not allocated in full.
+  [[nodiscard]] static Segment attach_reader(os::Descriptor descriptor, const Expectation& expected,
+                                             std::string_view label);
+
+  // Mode 0600; the path must not exist (already_exists). The caller becomes the writer.
+  [[nodiscard]] static Segment create_file(const std::string& path, const SegmentSpec& spec);
+  // Owner and type are checked; a segment of an earlier boot is refused. Its owner may be dead.
+  [[nodiscard]] static Segment attach_file_reader(const std::string& path, const Expectation& expected);
+
+  // One mapping for all threads of this process, writable. Zeroed.
+  [[nodiscard]] static Segment heap(const SegmentSpec& spec);
+
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(mapping_); }
+  [[nodiscard]] bool is_writable() const noexcept { return mapping_.access() == os::Access::read_write; }
+
+  // A copy taken and validated when the segment was attached.
+  [[nodiscard]] const SegmentHeader& header() const noexcept { return header_; }
+
+  // Valid as long as this object, at the same address when it is moved. What lies in the body of another process'
+  // segment may change at any time: copy, validate, use the copy.
+  [[nodiscard]] std::span<const std::byte> body() const noexcept;
+  // Only for the writer: an assertion otherwise.
+  [[nodiscard]] std::span<std::byte> writable_body() noexcept;
+
+  // Makes whole pages of the body inaccessible in this process. Multiples of the page.
+  void guard(std::size_t body_offset, std::size_t length_bytes);
+
+  [[nodiscard]] const os::Descriptor& descriptor() const noexcept { return descriptor_; }
+  // The mapping stays.
+  void close_descriptor() noexcept { descriptor_.reset(); }
+
+private:
+  Segment(os::Descriptor descriptor, os::Mapping mapping, const SegmentHeader& header) noexcept;
+
+  os::Descriptor descriptor_;
+  os::Mapping mapping_;
+  SegmentHeader header_{};
+};
+
+} // namespace ringfleet::memory

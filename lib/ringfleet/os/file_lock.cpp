@@ -1,0 +1,85 @@
+#include "ringfleet/os/file_lock.hpp"
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/os/detail/retry.hpp"
+#include "ringfleet/os/file.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ringfleet::os {
+namespace {
+
+struct flock whole_file() noexcept {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+Descriptor open_for_reading(const std::string& path) {
+  Descriptor file(detail::retry([&] { return ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK); }));
+  if (!file && errno != ENOENT) {
+    throw Error::from_errno(fmt::format("open lock file '{}'", path), errno);
+  }
+  return file;
+}
+
+} // namespace
+
+std::optional<FileLock> FileLock::try_acquire(const std::string& path, std::string_view note) {
+  const std::string what = fmt::format("lock '{}'", path);
+  constexpr int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+  Descriptor file(detail::retry([&] { return ::open(path.c_str(), flags, 0600); }));
+  if (!file) {
+    throw Error::from_errno(what, errno, errno == ELOOP ? "somebody put a link in its place: remove it" : "");
+  }
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) {
+    throw Error::from_errno(what, errno);
+  }
+  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid()) {
+    throw Error(ErrorCode::no_permission, what + ": it is not a regular file of this user",
+                "remove it, or choose another directory with RINGFLEET_DIR");
+  }
+  struct flock lock = whole_file();
+  if (detail::retry([&] { return ::fcntl(file.get(), F_OFD_SETLK, &lock); }) != 0) {
+    if (errno == EAGAIN || errno == EACCES) {
+      return std::nullopt;
+    }
+    throw Error::from_errno(what, errno);
+  }
+  if (::ftruncate(file.get(), 0) != 0) {
+    throw Error::from_errno(what, errno);
+  }
+  write_at(file.get(), std::as_bytes(std::span(note)), 0, path);
+  return FileLock(std::move(file));
+}
+
+FileLock::State FileLock::state_hint(const std::string& path) {
+  const Descriptor file = open_for_reading(path);
+  if (!file) {
+    return State::absent;
+  }
+  struct flock lock = whole_file();
+  if (detail::retry([&] { return ::fcntl(file.get(), F_OFD_GETLK, &lock); }) != 0) {
+    throw Error::from_errno(fmt::format("look at the lock of '{}'", path), errno);
+  }
+  return lock.l_type == F_UNLCK ? State::free : State::held;
+}
+
+std::string FileLock::note_hint(const std::string& path) {
+  const Descriptor file = open_for_reading(path);
+  std::array<char, 256> text{};
+  const ssize_t length = file ? detail::retry([&] { return ::read(file.get(), text.data(), text.size()); }) : 0;
+  return {text.data(), static_cast<std::size_t>(length > 0 ? length : 0)};
+}
+
+} // namespace ringfleet::os

@@ -1,0 +1,174 @@
+#pragma once
+
+// A client's handle of one lane: LaneCaller plus waiting, arenas, moved replies and the death of the runner. Any number
+// of threads use it at the same time. The segments behind the spans, the arenas and the obituary must outlive it.
+//
+// The life of a call: start() → wait() or, for a loose one, collect() → read the reply → release(). A call that nobody
+// wants any more is abandoned; its slot comes back when the reply does.
+
+#include "ringfleet/base/clock.hpp"
+#include "ringfleet/call/lane_caller.hpp"
+#include "ringfleet/call/lane_fate.hpp"
+#include "ringfleet/call/wait_mode.hpp"
+#include "ringfleet/frame/arena.hpp"
+#include "ringfleet/frame/arena_views.hpp"
+#include "ringfleet/memory/obituary.hpp"
+#include "ringfleet/ring/wait_ladder.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+namespace ringfleet::call {
+
+struct CallerLaneOptions {
+  WaitMode mode = WaitMode::park;
+  // Announced after mark_dead(). None: nobody will ever die (threads, tests).
+  const memory::Obituary* obituary = nullptr;
+  // Called when no arena of this side has room: to make one of at least `bytes`, have the runner map it, add_arena() it
+  // and return true; false when that is impossible. May block. Called by one thread at a time.
+  std::function<bool(std::uint64_t bytes)> arena_wanted;
+};
+
+enum class StartStatus : std::uint8_t {
+  started,
+  lane_full, // until the deadline
+  closed,    // the runner takes no more calls: go elsewhere
+  dead,      // mark_dead() was called
+  too_large, // beyond limits::payload_bytes_max
+  no_space   // no arena memory
+};
+
+struct Started {
+  StartStatus status;
+  std::uint64_t position;
+};
+
+enum class Delivery : std::uint8_t {
+  held, // the caller will wait() for it
+  loose // asynchronous: collect() it later; until then a full lane may move its reply aside
+};
+
+enum class WaitStatus : std::uint8_t {
+  replied,        // `reply` is valid; release() the position unless `moved`
+  never_executed, // the runner closed the lane before it: go elsewhere, then abandon() the position
+  dead,           // the runner died before it replied: see fate(), then abandon() the position
+  timed_out,      // still held: wait() again, or abandon()
+  bad_reply,      // the runner wrote nonsense: report it, abandon()
+  taken           // collect() only: somebody else took this loose call
+};
+
+struct Waited {
+  WaitStatus status = WaitStatus::timed_out;
+  ReplyView reply;
+  bool moved = false;                 // the reply left its slot before it was collected: nothing to release
+  std::vector<std::byte> moved_bytes; // what `reply.bytes` shows then
+};
+
+class CallerLane {
+public:
+  CallerLane(const LaneShape& shape, std::span<std::byte> client_body, std::span<const std::byte> runner_body,
+             CallerLaneOptions options, std::uint64_t first_position = 0);
+  CallerLane(const CallerLane&) = delete;
+  CallerLane& operator=(const CallerLane&) = delete;
+
+  // Copies `payload` and publishes the call. Waits only while the lane is full or an arena is being made, until `until`
+  // at most. Any status but `started` leaves no trace.
+  [[nodiscard]] Started start(const RequestFields& fields, std::span<const std::byte> payload, Delivery delivery,
+                              MonotonicNs until);
+
+  // For the thread that holds `position`. Waits: spins, then parks, as the lane's mode says. When the runner dies it
+  // returns after mark_dead() and the obituary.
+  [[nodiscard]] Waited wait(std::uint64_t position, MonotonicNs deadline);
+  // The same for a loose call; afterwards the caller holds it. Exactly one thread gets a status other than `taken`.
+  [[nodiscard]] Waited collect(std::uint64_t position, MonotonicNs deadline);
+  // collect() would return at once. Never enters the kernel.
+  [[nodiscard]] bool is_ready(std::uint64_t position) const noexcept;
+
+  // Ends the life of a replied call that is held; its bytes are void afterwards.
+  void release(std::uint64_t position) noexcept;
+  // Ends the caller's interest in a held call that is not replied.
+  void abandon(std::uint64_t position) noexcept;
+  // The same for a loose call, wherever its reply is.
+  void abandon_loose(std::uint64_t position) noexcept;
+  // Loose → held without waiting, e.g. to redeliver it elsewhere. False when somebody else has it.
+  [[nodiscard]] bool take(std::uint64_t position) noexcept { return lane_.take(position); }
+  void cancel(std::uint64_t position) noexcept { lane_.cancel(position); }
+
+  // Once, by whoever learned that every thread of the runner is gone; then announce the obituary. Later calls of it do
+  // nothing.
+  void mark_dead();
+  [[nodiscard]] bool is_dead() const noexcept { return Atomics::load_acquire(dead_) != 0; }
+  [[nodiscard]] bool is_closed() const noexcept { return lane_.is_closed(); }
+  // After mark_dead(): what became of a call that is held or loose.
+  [[nodiscard]] Fate fate(std::uint64_t position) const noexcept { return fates_.of(position); }
+  template <class Visit>
+  void for_each_loose(Visit&& visit) const {
+    lane_.for_each_loose(visit);
+  }
+  // Somebody holds a call, or a loose one is not collected: the lane may not be destroyed yet.
+  [[nodiscard]] bool is_busy() const noexcept { return lane_.is_busy(); }
+
+  // The request of a call that is held, as it was sent. Valid until release() or abandon().
+  [[nodiscard]] RequestFields request_fields(std::uint64_t position) const noexcept {
+    return lane_.request_fields(position);
+  }
+  [[nodiscard]] std::span<const std::byte> request_payload(std::uint64_t position) const noexcept;
+
+  // An arena of this side that the runner has mapped already. Any thread; also from within `arena_wanted`.
+  std::uint32_t add_arena(std::span<std::byte> memory);
+  [[nodiscard]] std::uint32_t next_arena_number() const;
+  // The size for a new arena that is to hold `bytes`; 0 at a limit.
+  [[nodiscard]] std::uint64_t arena_growth_for(std::uint64_t bytes) const;
+  // An arena of the runner, mapped read-only. False when the number is out of range or taken.
+  [[nodiscard]] bool open_reply_arena(std::uint32_t number, std::span<const std::byte> memory) noexcept {
+    return reply_arenas_.open(number, memory);
+  }
+
+  [[nodiscard]] const LaneShape& shape() const noexcept { return lane_.shape(); }
+
+private:
+  struct Moved {
+    Polled polled = Polled::pending;
+    ReplyView reply;
+    std::vector<std::byte> bytes;
+  };
+
+  [[nodiscard]] std::optional<frame::Block> allocate(std::uint64_t bytes);
+  void free_block(std::uint64_t payload) noexcept;
+  [[nodiscard]] bool move_aside(std::uint64_t position);
+  [[nodiscard]] StartStatus wait_for_slot(std::uint64_t blocking, MonotonicNs until);
+  [[nodiscard]] bool is_still_blocking(std::uint64_t position) const noexcept;
+  // Empty: nothing to report yet.
+  [[nodiscard]] bool look(std::uint64_t position, Waited& out) const noexcept;
+  void announce_free_slot() noexcept;
+  void park(std::uint64_t stamp_position, std::uint64_t stamp_seen, std::uint32_t obituary_seen,
+            const std::uint32_t* releases_seen, MonotonicNs deadline);
+  [[nodiscard]] std::uint32_t obituary_value() const noexcept {
+    return options_.obituary != nullptr ? options_.obituary->value() : 0;
+  }
+
+  LaneCaller<> lane_;
+  CallerLaneOptions options_;
+  std::uint32_t dead_ = 0;
+  LaneFates fates_; // written before dead_
+  frame::ArenaViews reply_arenas_;
+  ring::AdaptiveLadder ladder_;
+
+  mutable std::mutex arena_mutex_;
+  frame::ArenaSet request_arenas_;
+  std::mutex growth_mutex_;
+
+  mutable std::mutex moved_mutex_;
+  std::unordered_map<std::uint64_t, Moved> moved_;
+
+  // Threads that wait for a slot, and the word they sleep on: process-local.
+  alignas(cache_line_bytes) std::uint32_t slot_waiters_ = 0;
+  std::uint32_t releases_ = 0;
+};
+
+} // namespace ringfleet::call

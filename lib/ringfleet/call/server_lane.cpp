@@ -1,0 +1,127 @@
+#include "ringfleet/call/server_lane.hpp"
+
+#include "ringfleet/os/futex.hpp"
+#include "ringfleet/ring/parking.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace ringfleet::call {
+
+ServerLane::ServerLane(const LaneShape& shape, std::span<std::byte> runner_body, std::span<const std::byte> client_body,
+                       ServerLaneOptions options, std::uint64_t first_position)
+    : lane_(shape, runner_body, client_body, first_position), options_(std::move(options)), blocks_(shape.slots) {}
+
+bool ServerLane::poll(Request& out) noexcept {
+  for (;;) {
+    switch (lane_.poll(request_arenas_, out)) {
+    case Taken::nothing: return false;
+    case Taken::request: return true;
+    case Taken::bad_request:
+      ++bad_requests_;
+      reply(out.position, CallStatus::bad_reply);
+      break;
+    }
+  }
+}
+
+ReplyBuffer ServerLane::reply_buffer(std::uint64_t position, std::uint64_t bytes, std::uint64_t keep_bytes) {
+  auto& current = block_of(position);
+  const auto before = current.payload != 0 ? current.bytes : lane_.reply_inline(position);
+  if (bytes <= before.size()) {
+    return {CallStatus::ok, before};
+  }
+  if (bytes > limits::payload_bytes_max) {
+    return {CallStatus::too_large, {}};
+  }
+  const auto block = allocate(bytes);
+  if (block.payload == 0) {
+    return {CallStatus::no_space, {}};
+  }
+  if (keep_bytes != 0) {
+    std::memcpy(block.bytes.data(), before.data(), std::min<std::size_t>(keep_bytes, before.size()));
+  }
+  if (current.payload != 0) {
+    const std::scoped_lock lock(arena_mutex_);
+    reply_arenas_.free(current.payload);
+  }
+  current = block;
+  return {CallStatus::ok, block.bytes};
+}
+
+void ServerLane::reply(std::uint64_t position, CallStatus status, std::int32_t module_code,
+                       std::uint32_t bytes) noexcept {
+  auto& current = block_of(position);
+  std::uint64_t payload = 0;
+  if (current.payload != 0) {
+    const auto block = std::exchange(current, {});
+    RINGFLEET_ASSERT(bytes <= block.bytes.size(), "a reply longer than its buffer");
+    const std::scoped_lock lock(arena_mutex_);
+    if (bytes != 0) {
+      payload = block.payload;
+      outstanding_.push_back({position, payload});
+    } else {
+      reply_arenas_.free(block.payload);
+    }
+  }
+  RINGFLEET_DEBUG_ASSERT(payload != 0 || bytes <= lane_.shape().slot_bytes, "a reply longer than its slot");
+  lane_.publish_reply(position, status, module_code, bytes, payload);
+  if (options_.mode == WaitMode::park && ring::is_awaited(lane_.awaited_flag(position), position, position + 1)) {
+    os::futex_wake(ring::futex_half(lane_.reply_stamp(position)), os::wake_all);
+  }
+}
+
+std::uint64_t ServerLane::close() noexcept {
+  const auto first_untaken = lane_.close();
+  os::futex_wake(lane_.closed_bell(), os::wake_all);
+  return first_untaken;
+}
+
+frame::Block ServerLane::allocate(std::uint64_t bytes) {
+  auto attempt = [&]() -> frame::Block {
+    const std::scoped_lock lock(arena_mutex_);
+    collect_released();
+    return reply_arenas_.allocate(bytes).value_or(frame::Block{});
+  };
+  auto block = attempt();
+  if (block.payload == 0 && options_.arena_wanted) {
+    const std::scoped_lock growing(growth_mutex_);
+    block = attempt();
+    if (block.payload == 0 && options_.arena_wanted(bytes)) {
+      block = attempt();
+    }
+  }
+  return block;
+}
+
+void ServerLane::collect_released() {
+  std::erase_if(outstanding_, [&](const Outstanding& entry) {
+    const bool released = lane_.is_released(entry.position);
+    if (released) {
+      reply_arenas_.free(entry.payload);
+    }
+    return released;
+  });
+}
+
+std::uint32_t ServerLane::add_arena(std::span<std::byte> memory) {
+  const std::scoped_lock lock(arena_mutex_);
+  return reply_arenas_.add(memory);
+}
+
+std::uint32_t ServerLane::next_arena_number() const {
+  const std::scoped_lock lock(arena_mutex_);
+  return reply_arenas_.next_number();
+}
+
+std::uint64_t ServerLane::arena_growth_for(std::uint64_t bytes) const {
+  const std::scoped_lock lock(arena_mutex_);
+  return reply_arenas_.growth_for(bytes);
+}
+
+std::uint64_t ServerLane::arena_used_bytes() const {
+  const std::scoped_lock lock(arena_mutex_);
+  return reply_arenas_.used_bytes();
+}
+
+} // namespace ringfleet::call

@@ -1,0 +1,43 @@
+#pragma once
+
+// The waiting of a runner: until any of its lanes has a request, or its control thread wants attention. One thread
+// uses it. With a spin lane among them it never sleeps.
+
+#include "ringfleet/base/clock.hpp"
+#include "ringfleet/call/server_lane.hpp"
+#include "ringfleet/os/futex.hpp"
+#include "ringfleet/ring/wait_ladder.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace ringfleet::call {
+
+class ServerPark {
+public:
+  // `control_word` lies in this process: whoever wants attention changes it, then futex_wakes it (private). It must
+  // outlive this object.
+  explicit ServerPark(const std::uint32_t& control_word);
+
+  // Throws Error(limit_reached) for the 127th lane: a sleeper can watch no more. The lane must outlive its membership.
+  void add(ServerLane& lane);
+  void remove(ServerLane& lane);
+  [[nodiscard]] std::size_t lanes() const noexcept { return lanes_.size(); }
+
+  [[nodiscard]] std::uint32_t control_value() const noexcept { return Atomics::load_acquire(control_word_); }
+
+  // Returns when a lane may have a request, when the control word is not `control_seen` any more, or at the deadline.
+  // May return early; the caller looks again. Dead clients do not end it: that is the control thread's business.
+  void wait(std::uint32_t control_seen, MonotonicNs deadline);
+
+private:
+  [[nodiscard]] bool has_work(std::uint32_t control_seen) const noexcept;
+
+  const std::uint32_t& control_word_;
+  std::vector<ServerLane*> lanes_;
+  std::vector<os::FutexWord> words_;
+  bool spins_ = false;
+  ring::AdaptiveLadder ladder_;
+};
+
+} // namespace ringfleet::call

@@ -1,0 +1,14 @@
+#pragma once
+
+// Whether a lane can be parked on. Fixed when the lane is created, the same on both sides.
+
+#include <cstdint>
+
+namespace ringfleet::call {
+
+enum class WaitMode : std::uint8_t {
+  park, // waiting ends in the kernel; every publish looks whether somebody sleeps
+  spin  // nobody ever sleeps: waiting occupies a core, publishing is the bare release store
+};
+
+} // namespace ringfleet::call

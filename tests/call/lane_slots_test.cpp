@@ -1,0 +1,238 @@
+#include "lane_fixture.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ringfleet;
+using namespace ringfleet::call;
+using namespace ringfleet::call::test;
+
+namespace {
+
+// Serves what is there, on the caller's thread.
+std::size_t serve_all(Lane& lane) {
+  std::size_t served = 0;
+  Request request;
+  while (lane.server.poll(request)) {
+    serve(lane.server, request);
+    ++served;
+  }
+  return served;
+}
+
+std::uint64_t start_one(Lane& lane, std::uint64_t value, Delivery delivery = Delivery::held) {
+  const auto started = lane.caller.start({.method = echo}, bytes_of_value(value), delivery, never);
+  REQUIRE(started.status == StartStatus::started);
+  return started.position;
+}
+
+std::uint64_t value_of(const Waited& waited) {
+  std::uint64_t value = 0;
+  REQUIRE(waited.reply.bytes.size() == sizeof value);
+  std::memcpy(&value, waited.reply.bytes.data(), sizeof value);
+  return value;
+}
+
+} // namespace
+
+// trap 15
+TEST_CASE("lane: a deadline that passes while the lane is full leaves no hole") {
+  Lane lane({2, 64, 1});
+  const auto first = start_one(lane, 1);
+  start_one(lane, 2);
+  CHECK(lane.caller.start({.method = echo}, {}, Delivery::held, 0).status == StartStatus::lane_full);
+  CHECK(lane.caller.start({.method = echo}, {}, Delivery::held, monotonic_now() + 1'000'000).status ==
+        StartStatus::lane_full);
+  CHECK(serve_all(lane) == 2);
+  lane.caller.release(first);
+  CHECK(start_one(lane, 3) == 2);
+  CHECK(serve_all(lane) == 1);
+}
+
+// trap 15
+TEST_CASE("lane: an encoder that throws has not claimed anything") {
+  Lane lane({2, 64, 1});
+  auto encode = []() -> std::vector<std::byte> { throw std::bad_alloc(); };
+  CHECK_THROWS_AS((void)lane.caller.start({.method = echo}, encode(), Delivery::held, never), std::bad_alloc);
+  CHECK(start_one(lane, 1) == 0);
+  CHECK(serve_all(lane) == 1);
+}
+
+TEST_CASE("lane: an arena that cannot grow refuses the call and leaves no hole") {
+  Lane lane({2, 64, 1});
+  lane.may_grow = false;
+  const std::vector<std::byte> payload(1000);
+  CHECK(lane.caller.start({.method = echo}, payload, Delivery::held, never).status == StartStatus::no_space);
+  CHECK(start_one(lane, 1) == 0);
+  CHECK(serve_all(lane) == 1);
+}
+
+TEST_CASE("lane: a late reply to an abandoned call is never seen by another call") {
+  Lane lane({2, 64, 1});
+  const auto given_up = start_one(lane, 111);
+  CHECK(lane.caller.wait(given_up, monotonic_now()).status == WaitStatus::timed_out);
+  lane.caller.abandon(given_up);
+  const auto second = start_one(lane, 222);
+  CHECK(lane.caller.start({.method = echo}, {}, Delivery::held, 0).status == StartStatus::lane_full);
+  CHECK(serve_all(lane) == 2);
+  const auto third = start_one(lane, 333);
+  CHECK(third == given_up + 2);
+  CHECK(lane.caller.wait(third, monotonic_now()).status == WaitStatus::timed_out);
+  CHECK(serve_all(lane) == 1);
+  CHECK(value_of(lane.caller.wait(second, never)) == 222);
+  CHECK(value_of(lane.caller.wait(third, never)) == 333);
+}
+
+TEST_CASE("lane: abandoned calls give their arena blocks back, on both sides") {
+  Lane lane({2, 64, 1});
+  const std::vector<std::byte> payload(100'000);
+  for (int round = 0; round < 50; ++round) {
+    const auto started = lane.caller.start({.method = echo}, payload, Delivery::held, never);
+    REQUIRE(started.status == StartStatus::started);
+    lane.caller.abandon(started.position);
+    serve_all(lane);
+    lane.may_grow = round < 3;
+  }
+  CHECK(lane.server.arena_used_bytes() <= 4 * 100'352);
+}
+
+TEST_CASE("lane: a cancelled request is answered as cancelled, and its neighbour is not") {
+  Lane lane({2, 64, 1});
+  const auto first = start_one(lane, 1);
+  const auto second = start_one(lane, 2);
+  lane.caller.cancel(first);
+  CHECK(serve_all(lane) == 2);
+  CHECK(lane.caller.wait(first, never).reply.status == CallStatus::cancelled);
+  CHECK(value_of(lane.caller.wait(second, never)) == 2);
+  lane.caller.release(first);
+  lane.caller.release(second);
+  // The same slot, next lap.
+  const auto third = start_one(lane, 3);
+  CHECK(serve_all(lane) == 1);
+  CHECK(value_of(lane.caller.wait(third, never)) == 3);
+}
+
+TEST_CASE("lane: a full lane moves an answered asynchronous call aside and hands it out later") {
+  Lane lane({2, 64, 1});
+  const auto a = start_one(lane, 10, Delivery::loose);
+  const auto b = start_one(lane, 11, Delivery::loose);
+  CHECK_FALSE(lane.caller.is_ready(a));
+  CHECK(serve_all(lane) == 2);
+  CHECK(lane.caller.is_ready(a));
+  const auto c = start_one(lane, 12);
+  CHECK(lane.caller.is_ready(a));
+  serve_all(lane);
+  const auto moved = lane.caller.collect(a, never);
+  CHECK(moved.status == WaitStatus::replied);
+  CHECK(moved.moved);
+  CHECK(value_of(moved) == 10);
+  CHECK(lane.caller.collect(a, never).status == WaitStatus::taken);
+  const auto in_place = lane.caller.collect(b, never);
+  CHECK_FALSE(in_place.moved);
+  CHECK(value_of(in_place) == 11);
+  CHECK(value_of(lane.caller.wait(c, never)) == 12);
+  lane.caller.release(b);
+  lane.caller.release(c);
+  CHECK_FALSE(lane.caller.is_busy());
+}
+
+TEST_CASE("lane: a moved reply that nobody wants is dropped") {
+  Lane lane({1, 64, 1});
+  const auto a = start_one(lane, 10, Delivery::loose);
+  serve_all(lane);
+  const auto b = start_one(lane, 11, Delivery::loose);
+  lane.caller.abandon_loose(a);
+  CHECK(lane.caller.collect(a, never).status == WaitStatus::taken);
+  lane.caller.abandon_loose(b);
+  serve_all(lane);
+  const auto c = start_one(lane, 12);
+  serve_all(lane);
+  CHECK(value_of(lane.caller.wait(c, never)) == 12);
+}
+
+TEST_CASE("lane: asynchronous calls of many threads through one slot all come back (4 threads, 1 slot)") {
+  const int calls = 20'000 / static_cast<int>(scale_down);
+  Lane lane({1, 64, 1});
+  ServerThread server(lane.server);
+  std::atomic<int> right = 0;
+  std::vector<std::thread> callers;
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    callers.emplace_back([&, t] {
+      for (int i = 0; i < calls; ++i) {
+        const std::uint64_t value = t << 32 | static_cast<std::uint64_t>(i);
+        const auto started = lane.caller.start({.method = echo}, bytes_of_value(value),
+                                               i % 3 == 0 ? Delivery::held : Delivery::loose, never);
+        const auto waited =
+            i % 3 == 0 ? lane.caller.wait(started.position, never) : lane.caller.collect(started.position, never);
+        if (waited.status == WaitStatus::replied && waited.reply.bytes.size() == sizeof value &&
+            std::memcmp(waited.reply.bytes.data(), &value, sizeof value) == 0) {
+          ++right;
+        }
+        if (!waited.moved) {
+          lane.caller.release(started.position);
+        }
+      }
+    });
+  }
+  for (auto& caller : callers) {
+    caller.join();
+  }
+  CHECK(right == 4 * calls);
+}
+
+// trap 6
+TEST_CASE("lane: a caller that publishes while the runner closes is answered or told to go elsewhere") {
+  const int rounds = 2'000 / static_cast<int>(scale_down);
+  for (int round = 0; round < rounds; ++round) {
+    Lane lane({4, 64, 1});
+    ServerThread server(lane.server);
+    std::atomic<int> answered = 0;
+    std::atomic<int> moved_on = 0;
+    std::vector<std::thread> callers;
+    for (int t = 0; t < 2; ++t) {
+      callers.emplace_back([&] {
+        for (;;) {
+          const auto started = lane.caller.start({.method = echo}, {}, Delivery::held, never);
+          if (started.status == StartStatus::closed) {
+            return;
+          }
+          const auto waited = lane.caller.wait(started.position, never);
+          if (waited.status == WaitStatus::never_executed) {
+            ++moved_on;
+            lane.caller.abandon(started.position);
+            return;
+          }
+          lane.caller.release(started.position);
+          ++answered;
+        }
+      });
+    }
+    while (answered < 5) {
+      std::this_thread::yield();
+    }
+    server.stop(true);
+    for (auto& caller : callers) {
+      caller.join();
+    }
+    CHECK(answered >= 5);
+    CHECK(moved_on <= 2);
+  }
+}
+
+TEST_CASE("lane: callers that wait for a slot are told when the runner closes or dies") {
+  for (const bool dies : {false, true}) {
+    Lane lane({1, 64, 1});
+    const auto blocking = start_one(lane, 1);
+    StartStatus status = StartStatus::started;
+    std::thread waiting([&] { status = lane.caller.start({.method = echo}, {}, Delivery::held, never).status; });
+    std::this_thread::yield();
+    if (dies) {
+      lane.caller.mark_dead();
+      lane.obituary.announce();
+    } else {
+      lane.server.close();
+    }
+    waiting.join();
+    CHECK(status == (dies ? StartStatus::dead : StartStatus::closed));
+    CHECK(lane.caller.wait(blocking, never).status == (dies ? WaitStatus::dead : WaitStatus::never_executed));
+  }
+}

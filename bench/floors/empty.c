@@ -1,0 +1,3 @@
+// The program of floor_spawn.
+
+int main(void) { return 0; }

@@ -1,19 +1,58 @@
+// A null call: 64 bytes in, the same 64 bytes out, one call at a time.
+//
+//   client, core A                                server, core B
+//   start()  --[request slot: stamp, 64 B]----->  poll()   start()   echo   reply()   finish()
+//   wait()   <--[reply slot: stamp, 64 B]-------
+//   verify, release()
+//
+// `ours`: both sides spin. `ours_park`: both sides may sleep.
+
 #include "floors/floors.hpp"
 #include "harness/experiment.hpp"
+#include "harness/trips.hpp"
+#include "lane/echo_lane.hpp"
+#include "lane/lane_trip.hpp"
 #include "peers/peers.hpp"
 
+#include <string>
+
+using namespace ringfleet;
 using namespace ringfleet::bench;
 
+namespace {
+
+constexpr std::size_t bytes = 64;
+
+Row over_a_lane(std::string name, call::WaitMode mode) {
+  const call::LaneShape shape; // as a fleet makes them when the topology does not say otherwise
+  return {.name = std::move(name),
+          .parameters = {{"bytes", std::to_string(bytes)}, {"wait", mode == call::WaitMode::spin ? "spin" : "park"}},
+          .measure = [shape, mode](const Slice& slice) {
+            EchoLane lane(slice.server_core, shape, mode);
+            pin_to(slice.client_core);
+            Payload payload(bytes);
+            Sample sample = time_trips(slice, [&] { trip_over(lane.caller(), payload); });
+            lane.finish();
+            return sample;
+          }};
+}
+
+} // namespace
+
 int main(int argc, char** argv) {
-  constexpr std::size_t bytes = 64;
   Experiment experiment("call_pingpong", parse_options(argc, argv, 2), floor_bounce());
+  experiment.add(over_a_lane("ours", call::WaitMode::spin));
+  experiment.add(over_a_lane("ours_park", call::WaitMode::park));
   experiment.add(floor_futex());
   experiment.add(floor_memcpy(bytes));
   experiment.add(floor_dlsym(RINGFLEET_BENCH_PLAIN_ECHO, bytes));
   experiment.add(peer_boost_queue(bytes));
   experiment.add(peer_unix_socket(bytes));
   experiment.add(peer_pipe(bytes));
-  experiment.add(floor_spawn(RINGFLEET_BENCH_EMPTY));
-  experiment.add_ratio("floor_futex", "floor_bounce", RatioKind::time);
+  experiment.add_ratio("ours", "floor_bounce", RatioKind::time);
+  experiment.add_ratio("ours_park", "floor_futex", RatioKind::time);
+  experiment.add_ratio("ours", "peer_boost_queue", RatioKind::time);
+  experiment.add_ratio("ours", "peer_unix_socket", RatioKind::time);
+  experiment.add_ratio("ours", "peer_pipe", RatioKind::time);
   return experiment.run();
 }

@@ -7,6 +7,7 @@
 #include "ringfleet/os/file.hpp"
 #include "ringfleet/os/memory_file.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -66,11 +67,10 @@ void write_header(int fd, const SegmentHeader& header, std::string_view label) {
   os::write_at(fd, std::as_bytes(std::span(&header.layout_version, 1)), offsetof(SegmentHeader, layout_version), label);
 }
 
-// A file nobody can see before it is complete: unnamed, or at least under a name of its own.
+// A file that lies under a name of its own until it is complete.
 class HiddenFile {
 public:
-  HiddenFile(const std::string& path, std::uint64_t size_bytes)
-      : path_(path), temporary_(fmt::format("{}.{}.new", path, ::getpid())) {
+  HiddenFile(const std::string& path, std::uint64_t size_bytes) : path_(path), temporary_(temporary_name(path)) {
     ::unlink(temporary_.c_str()); // debris of an earlier process with this pid
     descriptor_ = os::create_file(temporary_, size_bytes);
   }
@@ -79,6 +79,11 @@ public:
   ~HiddenFile() { ::unlink(temporary_.c_str()); }
 
   [[nodiscard]] const os::Descriptor& descriptor() const noexcept { return descriptor_; }
+
+  [[nodiscard]] static std::string temporary_name(const std::string& path) {
+    static std::atomic<unsigned> count{0};
+    return fmt::format("{}.{}.{}.new", path, ::getpid(), count.fetch_add(1));
+  }
 
   // Unlike a rename, a link never replaces what is there.
   [[nodiscard]] os::Descriptor appear() {
@@ -182,6 +187,7 @@ std::span<const std::byte> Segment::body() const noexcept {
 }
 
 std::span<std::byte> Segment::writable_body() noexcept {
+  RINGFLEET_ASSERT(mapping_, "only an attached segment has a body");
   return mapping_.writable_bytes().subspan(segment_body_offset);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// One verified call over a lane.
+// One call over a lane, verified: the payload differs from call to call, and so must the answer.
 
 #include "harness/payload.hpp"
 

@@ -13,10 +13,11 @@
 
 namespace ringfleet::bench {
 
-// Steps 1 to 3 of a segment's life (memory/segment.hpp), one word each.
+// The steps of a segment's life (memory/segment.hpp) up to an open lane, one word each.
 struct EchoLane::Handshake {
   std::uint32_t server_mapped;
   std::uint32_t sealed;
+  std::uint32_t serving;
 };
 
 namespace {
@@ -84,6 +85,7 @@ EchoLane::EchoLane(int server_core, const call::LaneShape& shape, call::WaitMode
     await(handshake.sealed, nullptr);
     const auto peers = memory::Segment::attach_reader(std::move(requests), wanted_requests, "bench-requests");
     call::ServerLane lane(shape, own.writable_body(), peers.body(), {.mode = mode, .arena_wanted = {}});
+    raise(handshake.serving);
     serve(lane);
   });
 
@@ -95,6 +97,7 @@ EchoLane::EchoLane(int server_core, const call::LaneShape& shape, call::WaitMode
   memory::seal_segment(requests_to_seal, "bench-requests");
   raise(handshake.sealed);
   replies_ = memory::Segment::attach_reader(std::move(replies_to_read), wanted_replies, "bench-replies");
+  await(handshake.serving, &*server_);
   caller_ = std::make_unique<call::CallerLane>(
       shape, requests_.writable_body(), replies_.body(),
       call::CallerLaneOptions{.mode = mode, .obituary = nullptr, .arena_wanted = {}});

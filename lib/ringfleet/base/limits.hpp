@@ -45,6 +45,10 @@ inline constexpr std::uint32_t methods_max = 1'024;
 inline constexpr std::size_t name_bytes_max =
     63; // fleet, module and method names; also fits a sun_path below a runtime directory
 inline constexpr std::uint64_t artifact_bytes_max = 1ULL << 30;
+inline constexpr std::size_t topology_bytes_max = 1UL << 20;
+inline constexpr std::size_t config_bytes_max = 64UL << 10; // a module's configuration travels in one control message
+inline constexpr auto timeout_min = 1ms;
+inline constexpr auto timeout_max = 24h; // that a topology may ask for; longer ones hide a mistake
 inline constexpr std::size_t control_message_bytes_max = 128UL << 10;
 inline constexpr std::size_t control_descriptors_max = 8;
 
@@ -75,5 +79,6 @@ static_assert(arena_bytes_max >= payload_bytes_max, "one block of the largest pa
 static_assert(arena_bytes_per_side_max >= arena_bytes_max);
 static_assert(modules_max < 65'536, "a module number travels in 16 bits");
 static_assert(lanes_per_runner_max == 126);
+static_assert(config_bytes_max < control_message_bytes_max, "the load message says more than the configuration");
 
 } // namespace ringfleet::limits

@@ -23,7 +23,10 @@ struct ModuleSearch {
 
 [[nodiscard]] bool is_hash_reference(std::string_view reference) noexcept;
 
-// The path of an existing file or directory entry, not opened yet. Throws Error(not_found) that lists everywhere it
+// What is wrong with a hash, "sha256:" in front or not; empty when nothing is.
+[[nodiscard]] std::string hash_reference_problem(std::string_view reference);
+
+// The absolute path of something that exists, not opened yet. Throws Error(not_found) that lists everywhere it
 // looked; Error(invalid_argument) for an empty or a hash reference.
 [[nodiscard]] std::string resolve_module_reference(std::string_view reference, const ModuleSearch& search);
 

@@ -8,6 +8,7 @@
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/limits.hpp"
+#include "ringfleet/call/wait_mode.hpp"
 
 #include <cstdint>
 #include <string>
@@ -16,15 +17,11 @@
 
 namespace ringfleet::fleet {
 
-// How the two sides of a lane wait: `park` sleeps after a short spin, `spin` never enters the kernel and costs a core.
-enum class WaitMode : std::uint8_t { park, spin };
-
-[[nodiscard]] std::string_view to_string(WaitMode mode) noexcept;
-
 struct FleetSpec {
-  std::string name;                                // empty: a private one is made up
-  std::string orphans = "stop";                    // what runners do when the scheduler dies
-  Nanoseconds stop_timeout = limits::stop_timeout; // a runner's orderly shutdown; then SIGTERM, then SIGKILL
+  std::string name;                                  // empty: a private one is made up
+  std::string orphans = "stop";                      // what runners do when the scheduler dies
+  Nanoseconds drain_timeout = limits::drain_timeout; // of stopping the fleet, and of modules without their own
+  Nanoseconds stop_timeout = limits::stop_timeout;   // a runner's orderly shutdown; then SIGTERM, then SIGKILL
 };
 
 struct ModuleSpec {
@@ -38,7 +35,7 @@ struct ModuleSpec {
   Nanoseconds drain_timeout = limits::drain_timeout;
   std::uint32_t slots = limits::lane_slots_default;
   std::uint32_t slot_bytes = limits::slot_bytes_default;
-  WaitMode wait = WaitMode::park;
+  call::WaitMode wait = call::WaitMode::park;
 };
 
 struct Topology {

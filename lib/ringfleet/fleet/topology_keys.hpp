@@ -25,6 +25,6 @@ struct TopologyKey {
 [[nodiscard]] const TopologyKey* find_topology_key(std::string_view section, std::string_view name) noexcept;
 
 // The key of the section that was probably meant; empty when none is close.
-[[nodiscard]] std::string_view nearest_topology_key(std::string_view section, std::string_view name) noexcept;
+[[nodiscard]] std::string_view nearest_topology_key(std::string_view section, std::string_view name);
 
 } // namespace ringfleet::fleet

@@ -151,7 +151,7 @@ TEST_CASE("stat: garbage and truncated files are named, the rest is shown, and t
   const Result result = run("2>&1");
   CHECK(result.status == 1);
   CHECK(result.out.find("runner-2") != std::string::npos);
-  CHECK(runtime.neutral(result.out).find("counter file 'DIR/night/counters/runner-3': 7 bytes instead of") !=
+  CHECK(runtime.neutral(result.out).find("segment 'DIR/night/counters/runner-3': it has 7 bytes, expected") !=
         std::string::npos);
 }
 

@@ -1,20 +1,18 @@
 #pragma once
 
-// The bytes of a counter file: one process writes it, anyone who may open it reads it, at any time, and it stays
-// readable after the writer's death. It lies in the fleet's directory, is allocated in full, and never changes its
-// size.
+// The body of a counter file: one process writes it, anyone who may open it reads it, at any time, and it stays
+// readable after the writer's death. A file segment (memory/segment_layout.hpp) of kind `counters` in the fleet's
+// directory, allocated in full; it never changes its size.
 //
 //   0         4         8                  16
 //   +---------+---------+-------------------+
-//   | magic             | layout  | items   |   CounterFileHeader, 256 bytes: magic, layout version, capacity;
-//   | start time        | pid     | (zero)  |   the owner, pid last;
-//   | serial            | boot id (16)      |   serial of the runner, 0 for a scheduler; the boot the owner lives in;
-//   |                   | role (16)         |   names are zero-padded text
-//   |                   | fleet (64)        |
+//   | pid     | named   | start time        |   OwnerFields, 256 bytes: the process that counts, pid stored last;
+//   | serial            | role (16)         |   of the runner, 0 for a scheduler; names are zero-padded text and are
+//   |                   | fleet (64)        |   valid once `named` is 1
+//   | …                 | name (64)         |
 //   | …                                     |
-//   | name (64) …                           |
 //   +---------------------------------------+
-//   | kind    | writes  | value             |   CounterItem, 192 bytes, three cache lines, items_max of them:
+//   | kind    | writes  | value             |   CounterItem, 192 bytes, three cache lines, counters_max of them:
 //   | label (48)                            |   the line of the number
 //   | text of even writes (64)              |
 //   | text of odd writes (64)               |
@@ -31,8 +29,8 @@
 
 namespace ringfleet::counter {
 
-inline constexpr std::uint64_t file_magic = 0x0031'7265'746e'7563; // "cunter1", little endian
-inline constexpr std::uint32_t layout_version = 1;
+// The segment's fingerprint: another number for every change of this layout.
+inline constexpr std::uint64_t fingerprint = 0x0001'7265'746e'7563; // "cunter", 1
 inline constexpr std::size_t text_bytes = 64;
 
 enum class Kind : std::uint32_t {
@@ -42,19 +40,15 @@ enum class Kind : std::uint32_t {
   text = 3,
 };
 
-struct CounterFileHeader {
-  std::uint64_t magic;
-  std::uint32_t layout;
-  std::uint32_t items_max;
+struct OwnerFields {
+  std::uint32_t pid; // 0: made for a process that has not attached yet
+  std::uint32_t named;
   std::uint64_t start_time_ticks;
-  std::uint32_t pid; // 0: created for a process that has not attached yet
-  std::uint32_t reserved;
   std::uint64_t serial;
-  unsigned char boot_id[16];
   char role[16];
   char fleet[64];
   char name[64];
-  unsigned char unused[56];
+  unsigned char unused[88];
 };
 
 struct CounterItem {
@@ -65,19 +59,19 @@ struct CounterItem {
   std::uint64_t text[2][text_bytes / sizeof(std::uint64_t)];
 };
 
-inline constexpr std::size_t file_bytes = sizeof(CounterFileHeader) + limits::counters_max * sizeof(CounterItem);
+struct CounterBody {
+  OwnerFields owner;
+  CounterItem items[limits::counters_max];
+};
 
-static_assert(sizeof(CounterFileHeader) == 256 && std::is_standard_layout_v<CounterFileHeader> &&
-              std::is_trivially_copyable_v<CounterFileHeader>);
-static_assert(offsetof(CounterFileHeader, layout) == 8 && offsetof(CounterFileHeader, items_max) == 12);
-static_assert(offsetof(CounterFileHeader, start_time_ticks) == 16 && offsetof(CounterFileHeader, pid) == 24);
-static_assert(offsetof(CounterFileHeader, serial) == 32 && offsetof(CounterFileHeader, boot_id) == 40);
-static_assert(offsetof(CounterFileHeader, role) == 56 && offsetof(CounterFileHeader, fleet) == 72);
-static_assert(offsetof(CounterFileHeader, name) == 136 && offsetof(CounterFileHeader, unused) == 200);
-static_assert(sizeof(CounterItem) == 192 && std::is_standard_layout_v<CounterItem> &&
-              std::is_trivially_copyable_v<CounterItem>);
+static_assert(std::is_standard_layout_v<CounterBody> && std::is_trivially_copyable_v<CounterBody>);
+static_assert(sizeof(OwnerFields) == 256 && sizeof(CounterBody) == 256 + limits::counters_max * 192);
+static_assert(offsetof(OwnerFields, named) == 4 && offsetof(OwnerFields, start_time_ticks) == 8);
+static_assert(offsetof(OwnerFields, serial) == 16 && offsetof(OwnerFields, role) == 24);
+static_assert(offsetof(OwnerFields, fleet) == 40 && offsetof(OwnerFields, name) == 104);
+static_assert(sizeof(CounterItem) == 192);
 static_assert(offsetof(CounterItem, writes) == 4 && offsetof(CounterItem, value) == 8);
 static_assert(offsetof(CounterItem, label) == 16 && offsetof(CounterItem, text) == 64);
-static_assert(limits::name_bytes_max < sizeof(CounterFileHeader::fleet), "a name keeps its final zero");
+static_assert(limits::name_bytes_max < sizeof(OwnerFields::fleet), "a name keeps its final zero");
 
 } // namespace ringfleet::counter

@@ -2,9 +2,8 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/counter/counter_writer.hpp"
-#include "ringfleet/counter/detail/boot_id.hpp"
+#include "ringfleet/memory/segment.hpp"
 #include "ringfleet/os/file.hpp"
-#include "ringfleet/os/memory_file.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -20,24 +19,17 @@ namespace {
 
 constexpr int text_attempts_max = 8;
 
-struct Image {
-  CounterFileHeader header;
-  CounterItem items[limits::counters_max];
-};
-static_assert(sizeof(Image) == file_bytes);
+constexpr memory::Expectation expected = {
+    .kind = memory::SegmentKind::counters, .body_bytes_min = sizeof(CounterBody), .fingerprint = fingerprint};
 
 [[noreturn]] void refuse(const std::string& path, std::string_view reason) {
   throw Error(ErrorCode::bad_segment, fmt::format("counter file '{}': {}", path, reason),
               "remove it when its fleet does not run");
 }
 
-void copy_file(const os::Descriptor& file, Image& image, const std::string& path) {
-  const std::uint64_t size = os::file_facts(file.get(), path).size_bytes;
-  if (size != file_bytes) {
-    refuse(path, fmt::format("{} bytes instead of {}: truncated, or not a counter file", size, file_bytes));
-  }
+void copy_body(const os::Descriptor& file, CounterBody& body, const std::string& path) {
   try {
-    os::read_at(file.get(), std::as_writable_bytes(std::span(&image, 1)), 0, path);
+    os::read_at(file.get(), std::as_writable_bytes(std::span(&body, 1)), memory::segment_body_offset, path);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::invalid_argument) {
       refuse(path, "truncated while it was read");
@@ -51,29 +43,16 @@ std::string text_of(const char (&field)[N]) {
   return std::string(field, strnlen(field, N));
 }
 
-void validate(const CounterFileHeader& header, const std::string& path) {
-  if (header.magic != file_magic) {
-    refuse(path, "not a counter file");
-  }
-  if (header.layout != layout_version) {
-    refuse(path, fmt::format("layout version {}; this program reads version {}", header.layout, layout_version));
-  }
-  if (header.items_max != limits::counters_max) {
-    refuse(path, "damaged: nonsense as number of items");
-  }
-}
-
-OwnerState state_of(const CounterFileHeader& header, const os::ProcessIdentity& owner) {
-  unsigned char boot[16];
-  detail::boot_id(boot);
-  if (std::memcmp(boot, header.boot_id, sizeof(boot)) != 0) {
+OwnerState state_of(const os::ProcessIdentity& owner, const memory::SegmentHeader& header) {
+  const os::ProcessIdentity creator = {.pid = static_cast<std::int32_t>(header.creator_pid),
+                                       .start_time_ticks = header.creator_start_ticks};
+  // Nobody will attach to a file whose creator died before it could hand it over.
+  const os::ProcessIdentity& judged = owner.pid == 0 ? creator : owner;
+  if (judged.pid <= 0 || os::liveness_of(judged) != os::Liveness::alive) {
     return OwnerState::dead;
   }
   if (owner.pid == 0) {
     return OwnerState::starting;
-  }
-  if (owner.pid < 0 || os::liveness_of(owner) != os::Liveness::alive) {
-    return OwnerState::dead;
   }
   return os::is_stopped(owner.pid) ? OwnerState::stopped : OwnerState::alive;
 }
@@ -91,21 +70,22 @@ void add_item(std::vector<SnapshotItem>& items, SnapshotItem&& item) {
   }
 }
 
-// The file in three copies, one after the other: `before` tells which items exist and which copy of a text is shown,
+// The body in three copies, one after the other: `before` tells which items exist and which copy of a text is shown,
 // `now` gives labels, values and texts, `after` tells whether a text was replaced meanwhile. A copied word is whole:
 // the kernel moves aligned words, and both sides are aligned.
 // SYNC counter.item: acquire (a system call lies between the copies); pairs with release in CounterWriter::allocate.
 // SYNC counter.text: acquire (likewise); pairs with release in Text::set.
 // SYNC counter.owner: acquire (likewise); pairs with release in CounterWriter::CounterWriter.
+// SYNC counter.named: acquire (likewise); pairs with release in create_counter_file.
 struct Copies {
-  Image before;
-  Image now;
-  Image after;
+  CounterBody before;
+  CounterBody now;
+  CounterBody after;
 
   void take(const os::Descriptor& file, const std::string& path) {
-    copy_file(file, before, path);
-    copy_file(file, now, path);
-    copy_file(file, after, path);
+    copy_body(file, before, path);
+    copy_body(file, now, path);
+    copy_body(file, after, path);
   }
 
   // False: it was replaced while it was copied.
@@ -135,19 +115,21 @@ std::string_view to_string(OwnerState state) noexcept {
 
 CounterSnapshot CounterSnapshot::read(const std::string& path) {
   const os::Descriptor file = os::open_regular_file(path, "counter file");
+  const memory::SegmentHeader header = memory::check_file_segment(file, expected, path);
   const auto copies = std::make_unique<Copies>();
   copies->take(file, path);
-  validate(copies->before.header, path);
 
-  const CounterFileHeader& header = copies->now.header;
   CounterSnapshot snapshot;
-  snapshot.fleet = text_of(header.fleet);
-  snapshot.role = text_of(header.role);
-  snapshot.name = text_of(header.name);
-  snapshot.serial = header.serial;
-  snapshot.owner = {.pid = static_cast<std::int32_t>(copies->before.header.pid),
-                    .start_time_ticks = header.start_time_ticks};
-  snapshot.state = state_of(header, snapshot.owner);
+  const OwnerFields& owner = copies->now.owner;
+  if (copies->before.owner.named != 0) {
+    snapshot.fleet = text_of(owner.fleet);
+    snapshot.role = text_of(owner.role);
+    snapshot.name = text_of(owner.name);
+    snapshot.serial = owner.serial;
+  }
+  snapshot.owner = {.pid = static_cast<std::int32_t>(copies->before.owner.pid),
+                    .start_time_ticks = owner.start_time_ticks};
+  snapshot.state = state_of(snapshot.owner, header);
 
   for (std::size_t i = 0; i < limits::counters_max; ++i) {
     const std::uint32_t kind = copies->before.items[i].kind;

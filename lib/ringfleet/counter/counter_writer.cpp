@@ -1,20 +1,11 @@
 #include "ringfleet/counter/counter_writer.hpp"
 
 #include "ringfleet/base/error.hpp"
-#include "ringfleet/counter/detail/boot_id.hpp"
-#include "ringfleet/os/file.hpp"
-#include "ringfleet/os/memory_file.hpp"
 #include "ringfleet/os/process.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <span>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -27,23 +18,11 @@ void copy_text(char (&field)[N], std::string_view text) {
   std::memcpy(field, text.data(), std::min(text.size(), N - 1));
 }
 
-CounterFileHeader& header_of(os::Mapping& mapping) {
-  return *reinterpret_cast<CounterFileHeader*>(mapping.writable_bytes().data());
-}
+constexpr memory::Expectation expected = {
+    .kind = memory::SegmentKind::counters, .body_bytes_min = sizeof(CounterBody), .fingerprint = fingerprint};
 
-CounterItem& item_of(os::Mapping& mapping, std::uint32_t index) {
-  return reinterpret_cast<CounterItem*>(mapping.writable_bytes().data() + sizeof(CounterFileHeader))[index];
-}
-
-// The descriptor comes from another process: nothing is mapped before its size is known to be there.
-os::Mapping map_file(const os::Descriptor& file, std::string_view name) {
-  const os::FileFacts facts = os::file_facts(file.get(), name);
-  if (!facts.is_regular || facts.size_bytes != file_bytes) {
-    throw Error(ErrorCode::bad_segment,
-                fmt::format("attach counter file '{}': {} bytes instead of {}", name, facts.size_bytes, file_bytes),
-                "remove the file; it is written anew at the next start");
-  }
-  return os::Mapping(file.get(), file_bytes, os::Access::read_write, name);
+CounterBody& body_of(memory::Segment& segment) noexcept {
+  return *reinterpret_cast<CounterBody*>(segment.writable_body().data());
 }
 
 } // namespace
@@ -58,50 +37,40 @@ std::string counter_path(std::string_view fleet_directory, std::string_view role
 
 os::Descriptor create_counter_file(std::string_view path, const CounterOwner& owner) {
   os::create_private_directory(std::string(path.substr(0, path.rfind('/'))));
-  CounterFileHeader header{};
-  header.magic = file_magic;
-  header.layout = layout_version;
-  header.items_max = limits::counters_max;
-  header.serial = owner.serial;
-  detail::boot_id(header.boot_id);
-  copy_text(header.role, owner.role);
-  copy_text(header.fleet, owner.fleet);
-  copy_text(header.name, owner.name);
-
-  const std::string final_path(path);
-  const std::string building = fmt::format("{}.{}.new", path, os::own_identity().pid);
-  os::Descriptor file = os::create_file(building, file_bytes);
-  try {
-    os::write_at(file.get(), std::as_bytes(std::span(&header, 1)), 0, building);
-    if (renameat2(AT_FDCWD, building.c_str(), AT_FDCWD, final_path.c_str(), RENAME_NOREPLACE) != 0) {
-      throw Error::from_errno(fmt::format("create counter file '{}'", path), errno);
-    }
-  } catch (...) {
-    unlink(building.c_str());
-    throw;
-  }
-  return file;
+  auto segment = memory::Segment::create_file(std::string(path), {.kind = memory::SegmentKind::counters,
+                                                                  .body_bytes = sizeof(CounterBody),
+                                                                  .generation = owner.serial,
+                                                                  .fingerprint = fingerprint});
+  OwnerFields& fields = body_of(segment).owner;
+  fields.serial = owner.serial;
+  copy_text(fields.role, owner.role);
+  copy_text(fields.fleet, owner.fleet);
+  copy_text(fields.name, owner.name);
+  // SYNC counter.named: release; pairs with acquire in CounterSnapshot::read. Publishes: serial and names.
+  Atomics::store_release(fields.named, 1U);
+  return segment.descriptor().duplicate();
 }
 
 CounterWriter::CounterWriter(const os::Descriptor& file, std::string_view name)
-    : name_(name), mapping_(map_file(file, name)) {
-  CounterFileHeader& header = header_of(mapping_);
-  if (header.magic != file_magic || header.layout != layout_version || header.items_max != limits::counters_max) {
-    throw Error(ErrorCode::bad_segment, fmt::format("attach '{}': not a counter file of this version", name_),
-                "remove the file; it is written anew at the next start");
-  }
-  if (Atomics::load_relaxed(header.pid) != 0) {
+    : name_(name), segment_(memory::Segment::attach_file_writer(file.duplicate(), expected, name)) {
+  segment_.close_descriptor();
+  OwnerFields& owner = body().owner;
+  if (const std::uint32_t pid = Atomics::load_relaxed(owner.pid); pid != 0) {
     throw Error(ErrorCode::wrong_state,
-                fmt::format("attach counter file '{}': process {} owns it already", name_, header.pid));
+                fmt::format("attach counter file '{}': process {} owns it already", name_, pid));
   }
   const os::ProcessIdentity self = os::own_identity();
-  Atomics::store_relaxed(header.start_time_ticks, self.start_time_ticks);
+  Atomics::store_relaxed(owner.start_time_ticks, self.start_time_ticks);
   // SYNC counter.owner: release; pairs with acquire in CounterSnapshot::read. Publishes: the start time.
-  Atomics::store_release(header.pid, static_cast<std::uint32_t>(self.pid));
+  Atomics::store_release(owner.pid, static_cast<std::uint32_t>(self.pid));
 }
 
 CounterWriter::CounterWriter(std::string_view path, const CounterOwner& owner)
     : CounterWriter(create_counter_file(path, owner), path) {}
+
+CounterBody& CounterWriter::body() noexcept {
+  return body_of(segment_);
+}
 
 CounterItem& CounterWriter::allocate(std::string_view label, Kind kind) {
   if (label.empty() || label.size() >= limits::counter_label_bytes || label.find_first_of(" \t\n") != label.npos) {
@@ -113,7 +82,7 @@ CounterItem& CounterWriter::allocate(std::string_view label, Kind kind) {
     throw Error(ErrorCode::limit_reached,
                 fmt::format("counter '{}' in '{}': {} are there already", label, name_, allocated_));
   }
-  CounterItem& item = item_of(mapping_, allocated_++);
+  CounterItem& item = body().items[allocated_++];
   copy_text(item.label, label);
   // SYNC counter.item: release; pairs with acquire in CounterSnapshot::read. Publishes: the label.
   Atomics::store_release(item.kind, static_cast<std::uint32_t>(kind));

@@ -7,8 +7,8 @@
 // fleet's lock removes it (with the fleet's directory, or when the runner is replaced).
 
 #include "ringfleet/counter/counter.hpp"
+#include "ringfleet/memory/segment.hpp"
 #include "ringfleet/os/descriptor.hpp"
-#include "ringfleet/os/mapping.hpp"
 
 #include <cstdint>
 #include <mutex>
@@ -29,9 +29,9 @@ struct CounterOwner {
 [[nodiscard]] std::string counter_directory(std::string_view fleet_directory);
 [[nodiscard]] std::string counter_path(std::string_view fleet_directory, std::string_view role, std::uint64_t serial);
 
-// A complete file without owner process, open for writing; the folder is created where missing. Throws Error:
-// already_exists, no_memory, no_permission. A creator that dies leaves at most a file whose name ends in ".new", which
-// no reader looks at.
+// A file without owner process, open for writing, to be handed to the one process that will attach; the folder is
+// created where missing. Throws Error: already_exists, no_memory, no_permission. A creator that dies inside leaves a
+// file without names, or one that readers do not list.
 [[nodiscard]] os::Descriptor create_counter_file(std::string_view path, const CounterOwner& owner);
 
 class CounterWriter {
@@ -54,9 +54,10 @@ public:
 
 private:
   CounterItem& allocate(std::string_view label, Kind kind);
+  [[nodiscard]] CounterBody& body() noexcept;
 
   std::string name_;
-  os::Mapping mapping_;
+  memory::Segment segment_;
   std::mutex allocating_;
   std::uint32_t allocated_ = 0;
 };

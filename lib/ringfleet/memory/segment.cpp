@@ -152,6 +152,21 @@ Segment Segment::create_file(const std::string& path, const SegmentSpec& spec) {
   return {file.appear(), std::move(mapping), header};
 }
 
+SegmentHeader check_file_segment(const os::Descriptor& descriptor, const Expectation& expected,
+                                 std::string_view label) {
+  const auto facts = os::file_facts(descriptor.get(), label);
+  const auto header = read_header(descriptor.get(), facts, label);
+  detail::check_header(header, expected, label);
+  check_size(header, facts, label);
+  return header;
+}
+
+Segment Segment::attach_file_writer(os::Descriptor descriptor, const Expectation& expected, std::string_view label) {
+  const auto header = check_file_segment(descriptor, expected, label);
+  os::Mapping mapping(descriptor.get(), segment_body_offset + header.body_bytes, os::Access::read_write, label);
+  return {std::move(descriptor), std::move(mapping), header};
+}
+
 Segment Segment::attach_file_reader(const std::string& path, const Expectation& expected) {
   os::Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!descriptor) {

@@ -45,6 +45,11 @@ struct Expectation {
 // After the writer has acknowledged its mapping, before any reader gets the descriptor.
 void seal_segment(const os::Descriptor& descriptor, std::string_view label);
 
+// The checks of an attach on a file segment, without mapping it: for readers that use read(2) because somebody might
+// cut the file under them. Throws Error(bad_segment) as an attach does.
+[[nodiscard]] SegmentHeader check_file_segment(const os::Descriptor& descriptor, const Expectation& expected,
+                                               std::string_view label);
+
 class Segment {
 public:
   Segment() noexcept = default;
@@ -58,6 +63,9 @@ public:
 
   // Mode 0600; the path must not exist (already_exists). The caller becomes the writer.
   [[nodiscard]] static Segment create_file(const std::string& path, const SegmentSpec& spec);
+  // For the one process a file segment was made for, which got the descriptor from its creator.
+  [[nodiscard]] static Segment attach_file_writer(os::Descriptor descriptor, const Expectation& expected,
+                                                  std::string_view label);
   // Owner and type are checked; a segment of an earlier boot is refused. Its owner may be dead.
   [[nodiscard]] static Segment attach_file_reader(const std::string& path, const Expectation& expected);
 

@@ -102,6 +102,7 @@ public:
   // Once, by whoever learned that every thread of the runner is gone; then announce the obituary. Later calls of it do
   // nothing.
   void mark_dead();
+  // SYNC lane.dead: acquire; pairs with release in CallerLane, where the fates are stored.
   [[nodiscard]] bool is_dead() const noexcept { return Atomics::load_acquire(dead_) != 0; }
   [[nodiscard]] bool is_closed() const noexcept { return lane_.is_closed(); }
   // After mark_dead(): what became of a call that is held or loose.

@@ -88,7 +88,7 @@ public:
   [[nodiscard]] bool begin_move(std::uint64_t position) noexcept {
     return exchange(position, SlotState::loose, SlotState::moving);
   }
-  // Held → loose: the waiter gave up for now.
+  // Held → loose: the waiter gave up.
   void let_loose(std::uint64_t position) noexcept { store_state(position, SlotState::loose); }
 
   // One load. Fetches the second line of the slot at the same time, so that both travel together.

@@ -1,0 +1,28 @@
+// Speaks on every way out there is: stdout, stderr and the log service.
+
+#include <ringfleet/module.hpp>
+
+#include <cstdio>
+
+namespace {
+
+namespace rf = ringfleet::module;
+
+class Logger {
+public:
+  explicit Logger(const rf::Services& services) : services_(services) {}
+
+  void speak(std::string_view text) {
+    const int length = static_cast<int>(text.size());
+    std::printf("stdout: %.*s\n", length, text.data());
+    std::fprintf(stderr, "stderr: %.*s\n", length, text.data());
+    services_.log(rf::LogLevel::warning, "log: " + std::string(text));
+  }
+
+private:
+  rf::Services services_;
+};
+
+} // namespace
+
+RINGFLEET_MODULE(Logger, {.id = "logger", .version = "1.0.0"}, RINGFLEET_METHOD(speak))

@@ -6,9 +6,9 @@
 
 static int init(const ringfleet_services* services, const char* config, uint64_t bytes, void** state) {
   minimal_init(services, config, bytes, state);
-  for (;;) {
-    pause();
+  while (pause() != 0) {
   }
+  return RINGFLEET_OK;
 }
 
 RINGFLEET_EXPORT const ringfleet_module_v2 ringfleet_module = {

@@ -111,7 +111,7 @@ def check_listed(tree):
     named = set()
     for path in tree.files:
         if posixpath.basename(path) == "meson.build":
-            for quoted in re.findall(r"'([^']+)'", tree.text(path)):
+            for quoted in re.findall(r"'([^'\n]*)'", tree.text(path)):
                 named.add(posixpath.normpath(posixpath.join(posixpath.dirname(path), quoted)))
     for path in tree.files:
         stem, suffix = posixpath.splitext(path)

@@ -27,7 +27,7 @@ struct Load {
   os::Descriptor counters; // none: nothing is counted
 };
 struct AddLane {
-  std::unique_ptr<RunnerLane> lane;
+  std::shared_ptr<RunnerLane> lane;
 };
 struct DropLane {
   std::uint64_t lane;
@@ -58,7 +58,7 @@ public:
     // SYNC runner.command: release; pairs with acquire in CommandQueue::word_value. The entries themselves are under
     // the mutex.
     Atomics::fetch_add(word_, std::uint32_t{1});
-    os::futex_wake(word_, os::wake_all);
+    os::futex_wake(word_, os::wake_all, false);
   }
 
   // Worker thread.

@@ -19,7 +19,7 @@ namespace {
 using call::LoadFailure;
 
 // The size of level 2's first edition. Fields are appended after it and never change their place.
-constexpr std::uint32_t first_edition_bytes = 152;
+constexpr std::uint32_t first_edition_bytes = 136;
 static_assert(offsetof(ringfleet_module_v2, shutdown) + sizeof(void*) == first_edition_bytes);
 // A larger descriptor comes from a newer header; one larger than this is no descriptor.
 constexpr std::uint32_t believable_bytes = 4096;

@@ -3,6 +3,7 @@
 // One lane of this runner: its segments, its arenas, and the protocol handle over them. Made by the control thread,
 // served by the worker thread, destroyed by whoever lets go of it last.
 
+#include "lane_arenas.hpp"
 #include "services.hpp"
 
 #include "ringfleet/base/clock.hpp"
@@ -11,7 +12,6 @@
 #include "ringfleet/memory/segment.hpp"
 
 #include <cstdint>
-#include <list>
 #include <optional>
 
 namespace ringfleet::runner {
@@ -45,25 +45,16 @@ public:
   void refuse_reply_arena() noexcept;
 
 private:
-  struct Arena {
-    std::uint32_t number;
-    memory::Segment segment;
-  };
-
   [[nodiscard]] bool obtain_arena(std::uint64_t bytes);
-  void ring_arena_bell() noexcept;
 
   std::uint64_t id_;
   call::LaneShape shape_;
   call::WaitMode mode_;
-  call::ControlChannel& channel_;
+  LaneArenas arenas_;
   memory::Segment replies_;
   memory::Segment requests_;
-  std::list<Arena> reply_arenas_;   // control thread
-  std::list<Arena> request_arenas_; // control thread
   std::optional<call::ServerLane> server_;
   std::uint64_t reported_violations_ = 0;
-  std::uint32_t arena_bell_ = 0; // changes when a reply arena has come or will not come
 };
 
 } // namespace ringfleet::runner

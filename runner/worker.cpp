@@ -62,8 +62,8 @@ std::string text_of_reply(const ReplyWriter& reply) {
 
 } // namespace
 
-Worker::Worker(CommandQueue& commands, call::ControlChannel& channel, Outgoing& outgoing)
-    : commands_(commands), channel_(channel), services_(channel, outgoing), park_(commands.word()) {}
+Worker::Worker(CommandQueue& commands, call::ControlChannel& channel, NestedCalls& nested)
+    : commands_(commands), channel_(channel), nested_(nested), services_(channel, nested), park_(commands.word()) {}
 
 void Worker::run() noexcept {
   for (;;) {
@@ -78,7 +78,8 @@ void Worker::run() noexcept {
     for (const auto& lane : lanes_) {
       served += serve(*lane, requests_per_turn);
     }
-    if (served == 0) {
+    busy_ = served != 0;
+    if (!busy_) {
       park_.wait(seen, never);
     }
   }
@@ -101,6 +102,7 @@ Worker::Flow Worker::handle(command::Load& load) {
     auto module = load_module(load.artifact.get(), load.request.directory);
     config_ = load.request.config.empty() ? "{}" : load.request.config;
     number_ = static_cast<std::uint16_t>(load.request.number);
+    nested_.set_own_number(number_);
     module->init(services_.table(), config_);
     module_ = std::move(module);
     tally_.version(module_->description().version);
@@ -183,7 +185,7 @@ std::uint32_t Worker::serve(RunnerLane& lane, std::uint32_t requests_max) {
   std::uint32_t served = 0;
   call::Request request;
   while (served < requests_max && lane.server().poll(request)) {
-    execute(lane, request, served > 0);
+    execute(lane, request, busy_ || served > 0);
     ++served;
   }
   if (lane.server().bad_requests() != lane.reported_violations()) {

@@ -5,6 +5,7 @@
 
 #include "command_queue.hpp"
 #include "module_host.hpp"
+#include "nested_calls.hpp"
 #include "runner_lane.hpp"
 #include "services.hpp"
 #include "tally.hpp"
@@ -20,7 +21,7 @@ namespace ringfleet::runner {
 class Worker {
 public:
   // All must outlive this object.
-  Worker(CommandQueue& commands, call::ControlChannel& channel, Outgoing& outgoing);
+  Worker(CommandQueue& commands, call::ControlChannel& channel, NestedCalls& nested);
 
   // Returns after a Stop command: the lanes are closed, the module has been shut down. A failure of this process' own
   // (no memory, no descriptors) ends the process; the supervisor then treats it as any other death.
@@ -47,6 +48,7 @@ private:
 
   CommandQueue& commands_;
   call::ControlChannel& channel_;
+  NestedCalls& nested_;
   Services services_;
   Tally tally_;
   std::unique_ptr<ModuleHost> module_; // set once init has succeeded
@@ -54,6 +56,7 @@ private:
   std::uint16_t number_ = 0;
   call::ServerPark park_;
   std::vector<std::shared_ptr<RunnerLane>> lanes_;
+  bool busy_ = false;         // the last turn found requests
   std::uint32_t handled_ = 0; // value of the control word up to which commands have been handled
 };
 

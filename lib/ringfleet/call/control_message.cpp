@@ -47,6 +47,9 @@ std::string_view to_string(ControlType type) noexcept {
   case ControlType::lane_ready_client: return "lane_ready_client";
   case ControlType::runner_died: return "runner_died";
   case ControlType::lane_retired: return "lane_retired";
+  case ControlType::lane_closed: return "lane_closed";
+  case ControlType::route_changed: return "route_changed";
+  case ControlType::epochs_mapped: return "epochs_mapped";
   case ControlType::request: return "request";
   case ControlType::response: return "response";
   }

@@ -46,13 +46,13 @@ enum class ControlType : std::uint16_t {
   lane_dropped = 15,
 
   // Arenas. a = lane, b = arena number, c = bytes. An offer carries an fd for the writer of that side, an open the
-  // sealed
-  // one for its reader. wanted: a, c = the size that did not fit.
+  // sealed one for its reader. wanted: a, c = the size that did not fit. wanted → offer → mapped → open → ready; then S
+  // passes `ready` on to the writer, who uses the arena from then on and not before: its reader knows it.
   arena_offer = 20,   // S → writer (runner for replies, client for requests)
   arena_mapped = 21,  // writer → S
   arena_wanted = 22,  // writer → S
   arena_open = 23,    // S → reader
-  arena_ready = 24,   // reader → S
+  arena_ready = 24,   // reader → S, S → writer
   arena_refused = 25, // S → writer: a, c; the limit is reached
 
   probe = 30,     // S → R
@@ -68,14 +68,18 @@ enum class ControlType : std::uint16_t {
   client_hello = 41,       // C → S: a = pid, text = version
   welcome = 42,            // S → C: fds: route segment (read-only), epoch segment (as writer)
   refused = 43,            // S → C: text
+  epochs_mapped = 54,      // C → S: the epoch segment is mapped
   subscribe = 44,          // C → S: text = module
-  subscribed = 45,         // S → C: text = module
-  lane_offer_client = 46,  // S → C: a, b slots, c slot_bytes, d = runner serial, fd: C to be mapped writable
+  subscribed = 45,         // S → C: a = module number, b = its call timeout in ns, c = its generation, text = module
+  lane_offer_client = 46,  // S → C: a, b = slots | module number << 32, c = slot_bytes | spin << 32, d = runner serial,
+                           // text = ModuleDescription, fd: C to be mapped writable
   lane_mapped_client = 47, // C → S: a
   lane_open_client = 48,   // S → C: a, fds: R, pidfd of the runner
   lane_ready_client = 49,  // C → S: a
   runner_died = 50,        // S → C: a = serial, text = cause
   lane_retired = 51,       // S → C: a
+  lane_closed = 52,        // S → C: a: the runner has closed it; what it did not execute moves on
+  route_changed = 53,      // S → C: a module failed, came back or went: look at the route again
   request = 60,            // operator → S: text = JSON
   response = 61,           // S → operator: text = JSON
 };

@@ -1,0 +1,160 @@
+#include "control_loop.hpp"
+
+#include "ringfleet/base/error.hpp"
+
+#include <cstdio>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace ringfleet::runner {
+namespace {
+
+using call::ControlMessage;
+using call::ControlType;
+
+constexpr std::uint64_t spin_bit = std::uint64_t{1} << 32;
+
+os::Descriptor take_descriptor(ControlMessage& message, std::size_t index = 0) {
+  if (index >= message.descriptors.size()) {
+    throw Error(ErrorCode::bad_message,
+                fmt::format("control message '{}' lacks descriptor {}", call::to_string(message.type), index));
+  }
+  return std::move(message.descriptors[index]);
+}
+
+[[noreturn]] void end_process(const char* why) {
+  std::fprintf(stderr, "ringfleet-runner: %s\n", why);
+  std::fflush(stderr);
+  _exit(3);
+}
+
+} // namespace
+
+void ControlLoop::run() {
+  ControlMessage message;
+  for (;;) {
+    try {
+      if (channel_.receive(message, never) != os::SocketStatus::ok) {
+        _exit(0); // the scheduler is gone, and with it everybody who could want an answer
+      }
+    } catch (const Error& error) {
+      end_process(error.what());
+    }
+    handle(message);
+  }
+}
+
+void ControlLoop::handle(ControlMessage& message) {
+  switch (message.type) {
+  case ControlType::load: load(message); break;
+  case ControlType::probe: commands_.push(command::Probe{}); break;
+  case ControlType::drain: commands_.push(command::Drain{message.a}); break;
+  case ControlType::stop: commands_.push(command::Stop{}); break; // the worker ends the process
+  default: handle_lane(message); break;
+  }
+}
+
+void ControlLoop::load(ControlMessage& message) {
+  try {
+    command::Load load{call::decode_load_request(message.text), take_descriptor(message), {}};
+    if (message.descriptors.size() > 1) {
+      load.counters = take_descriptor(message, 1);
+    }
+    commands_.push(std::move(load));
+  } catch (const Error& error) {
+    send(ControlType::failed, static_cast<std::uint64_t>(call::LoadFailure::bad_request), 0,
+         fmt::format("{}: {}", call::to_string(call::LoadFailure::bad_request), error.what()));
+  }
+}
+
+// A lane that cannot be set up is given up and reported; the runner and its other lanes go on.
+void ControlLoop::handle_lane(ControlMessage& message) {
+  try {
+    switch (message.type) {
+    case ControlType::lane_offer: offer_lane(message); return;
+    case ControlType::lane_open: open_lane(message); return;
+    case ControlType::lane_drop: drop_lane(message.a); return;
+    default: break;
+    }
+    if (const auto lane = lanes_.find(message.a); lane != lanes_.end()) {
+      handle_arena(*lane->second, message);
+    } else {
+      nested_.handle(message);
+    }
+  } catch (const Error& error) {
+    send(ControlType::violation, message.a, 0,
+         fmt::format("{} of lane {}: {}", call::to_string(message.type), message.a, error.what()));
+  }
+}
+
+void ControlLoop::offer_lane(ControlMessage& message) {
+  if (lanes_.contains(message.a)) {
+    throw Error(ErrorCode::already_exists, "a lane of this number exists");
+  }
+  if (lanes_.size() >= limits::lanes_per_runner_max) {
+    throw Error(ErrorCode::limit_reached, fmt::format("a runner serves at most {} lanes", limits::lanes_per_runner_max),
+                "start more instances of the module");
+  }
+  const call::LaneShape shape{.slots = static_cast<std::uint32_t>(message.b),
+                              .slot_bytes = static_cast<std::uint32_t>(message.c),
+                              .workers = static_cast<std::uint32_t>(message.d)};
+  const auto mode = (message.d & spin_bit) != 0 ? call::WaitMode::spin : call::WaitMode::park;
+  lanes_.emplace(message.a, std::make_shared<RunnerLane>(message.a, shape, mode, take_descriptor(message), channel_));
+  send(ControlType::lane_mapped, message.a);
+}
+
+void ControlLoop::open_lane(ControlMessage& message) {
+  const auto lane = lanes_.find(message.a);
+  if (lane == lanes_.end()) {
+    throw Error(ErrorCode::not_found, "no lane of this number was offered");
+  }
+  lane->second->open(take_descriptor(message));
+  commands_.push(command::AddLane{lane->second}); // the worker answers `lane_ready`
+}
+
+void ControlLoop::drop_lane(std::uint64_t number) {
+  const auto lane = lanes_.find(number);
+  if (lane == lanes_.end()) {
+    send(ControlType::lane_dropped, number);
+    return;
+  }
+  if (lane->second->is_open()) {
+    lane->second->refuse_reply_arena();
+    commands_.push(command::DropLane{number}); // the worker answers
+  } else {
+    send(ControlType::lane_dropped, number);
+  }
+  lanes_.erase(lane);
+}
+
+void ControlLoop::handle_arena(RunnerLane& lane, ControlMessage& message) {
+  const auto number = static_cast<std::uint32_t>(message.b);
+  switch (message.type) {
+  case ControlType::arena_offer:
+    lane.map_reply_arena(number, take_descriptor(message));
+    send(ControlType::arena_mapped, message.a, message.b);
+    break;
+  case ControlType::arena_ready: lane.use_reply_arena(number); break;
+  case ControlType::arena_refused: lane.refuse_reply_arena(); break;
+  case ControlType::arena_open:
+    lane.open_request_arena(number, take_descriptor(message));
+    send(ControlType::arena_ready, message.a, message.b);
+    break;
+  default:
+    throw Error(ErrorCode::bad_message,
+                fmt::format("a runner does not understand '{}'", call::to_string(message.type)));
+  }
+}
+
+void ControlLoop::send(ControlType type, std::uint64_t a, std::uint64_t b, std::string text) {
+  ControlMessage message;
+  message.type = type;
+  message.a = a;
+  message.b = b;
+  message.text = std::move(text);
+  static_cast<void>(channel_.send(message)); // a scheduler that is gone shows up in run()
+}
+
+} // namespace ringfleet::runner

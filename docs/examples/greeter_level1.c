@@ -14,4 +14,6 @@ int memlink_call(unsigned int method_id, const unsigned char* args, unsigned lon
   return 0;
 }
 
-int memlink_shutdown(void) { return 0; }
+int memlink_shutdown(void) {
+  return 0;
+}

@@ -1,0 +1,101 @@
+#include "detach.hpp"
+
+#include "exit_code.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace ringfleet::cli {
+namespace {
+
+[[noreturn]] void fail(const std::string& what) {
+  throw Failure(ExitCode::failed, what + ": " + std::generic_category().message(errno));
+}
+
+// The child's byte, or its end. A child that was killed has said nothing: speak for it.
+int outcome_of(pid_t child, int pipe_end) {
+  char byte = 0;
+  ssize_t got = 0;
+  do {
+    got = read(pipe_end, &byte, 1);
+  } while (got < 0 && errno == EINTR);
+  if (got == 1) {
+    return 0;
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+    return WEXITSTATUS(status);
+  }
+  throw Failure(ExitCode::failed, WIFSIGNALED(status)
+                                      ? "start the fleet: its process was killed by signal " +
+                                            std::to_string(WTERMSIG(status)) + " (run it without -d to see more)"
+                                      : "start the fleet: it ended before it was ready");
+}
+
+void redirect(const std::string& path, int flags, std::initializer_list<int> targets) {
+  const int file = open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file < 0) {
+    fail("open '" + path + "'");
+  }
+  for (const int target : targets) {
+    dup2(file, target);
+  }
+  close(file);
+}
+
+} // namespace
+
+Detached::Detached() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+    fail("make a pipe");
+  }
+  const pid_t caller = getpid();
+  const pid_t child = fork();
+  if (child < 0) {
+    fail("fork");
+  }
+  if (child > 0) {
+    close(ends[1]);
+    const int end = ends[0];
+    exit_code_ = outcome_of(child, end);
+    close(end);
+    return;
+  }
+  close(ends[0]);
+  ready_ = ends[1];
+  setsid();
+  // Whoever interrupts the start does not want the fleet.
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != caller) {
+    _exit(static_cast<int>(ExitCode::failed));
+  }
+}
+
+Detached::~Detached() {
+  if (ready_ >= 0) {
+    close(ready_);
+  }
+}
+
+void Detached::ready(const std::string& log_path) {
+  redirect(log_path, O_WRONLY | O_CREAT | O_APPEND, {STDOUT_FILENO, STDERR_FILENO});
+  redirect("/dev/null", O_RDONLY, {STDIN_FILENO});
+  prctl(PR_SET_PDEATHSIG, 0);
+  const char byte = 'r';
+  while (write(ready_, &byte, 1) < 0 && errno == EINTR) {
+  }
+  close(ready_);
+  ready_ = -1;
+}
+
+} // namespace ringfleet::cli

@@ -111,6 +111,10 @@ public:
   void for_each_loose(Visit&& visit) const {
     lane_.for_each_loose(visit);
   }
+  // The runner closed the lane before it came to this call.
+  [[nodiscard]] bool never_executed(std::uint64_t position) const noexcept {
+    return lane_.close_verdict(position) == LaneCaller<>::CloseVerdict::never_executed;
+  }
   // Somebody holds a call, or a loose one is not collected: the lane may not be destroyed yet.
   [[nodiscard]] bool is_busy() const noexcept { return lane_.is_busy(); }
 

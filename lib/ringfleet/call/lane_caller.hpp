@@ -117,7 +117,7 @@ public:
   // Where the runner closed the lane, unless it is open. Not validated: see close_verdict().
   [[nodiscard]] bool is_closed() const noexcept {
     // SYNC lane.closed: acquire; pairs with release in LaneServer::close. Publishes: every reply below `closed`.
-    return A::load_acquire(control().closed) != lane_open;
+    return A::load_acquire(control().closed) != lane_is_open;
   }
   enum class CloseVerdict : std::uint8_t { open, will_be_answered, never_executed, implausible };
   [[nodiscard]] CloseVerdict close_verdict(std::uint64_t position) const noexcept;

@@ -177,7 +177,7 @@ template <class A>
 typename LaneCaller<A>::CloseVerdict LaneCaller<A>::close_verdict(std::uint64_t position) const noexcept {
   // SYNC lane.closed: acquire; pairs with release in LaneServer::close.
   const auto closed = A::load_acquire(control().closed);
-  if (closed == lane_open) {
+  if (closed == lane_is_open) {
     return CloseVerdict::open;
   }
   if (tail() - closed > shape_.slots) {
@@ -229,7 +229,7 @@ LaneFates LaneCaller<A>::classify() const {
     fates.all_started |=
         first_stamps[worker] != 0 && (range.count == 0 || range.count > claimed || claimed > shape_.slots);
   }
-  fates.all_started |= closed != lane_open && end - closed > shape_.slots;
+  fates.all_started |= closed != lane_is_open && end - closed > shape_.slots;
   return fates;
 }
 

@@ -91,7 +91,7 @@ struct ColdLine {
 };
 
 struct LaneControl {
-  std::uint64_t closed;      // lane_open, or C: nothing at or beyond position C was or will be executed
+  std::uint64_t closed;      // lane_is_open, or C: nothing at or beyond position C was or will be executed
   std::uint32_t closed_bell; // 0, then 1: the futex word of `closed`
   std::uint32_t unused[29];
   std::uint64_t server_awaits; // stamp the parked server waits for; on a line of its own
@@ -104,7 +104,7 @@ struct Progress {
   std::uint32_t unused[11];
 };
 
-inline constexpr std::uint64_t lane_open = ~std::uint64_t{0};
+inline constexpr std::uint64_t lane_is_open = ~std::uint64_t{0};
 inline constexpr std::uint64_t payload_chain_bit = std::uint64_t{1} << 63;
 inline constexpr std::uint64_t lane_layout_version = 1;
 

@@ -51,7 +51,7 @@ public:
     RINGFLEET_ASSERT(is_valid(shape), "a lane shape outside the limits");
     RINGFLEET_ASSERT(client_body.size() >= client_body_bytes(shape), "the client's segment is smaller than its lane");
     RINGFLEET_ASSERT(runner_body.size() >= runner_body_bytes(shape), "the runner's segment is smaller than its lane");
-    A::store_release(control().closed, lane_open);
+    A::store_release(control().closed, lane_is_open);
   }
 
   // One load; the second line of the slot is fetched along with it.

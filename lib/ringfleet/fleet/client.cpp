@@ -1,0 +1,42 @@
+#include "ringfleet/fleet/client.hpp"
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/fleet/detail/status_json.hpp"
+#include "ringfleet/fleet/remote_scheduler.hpp"
+
+namespace ringfleet {
+
+Client::Client(std::string_view fleet_name, Nanoseconds timeout)
+    : remote_(std::make_unique<fleet::RemoteScheduler>(fleet_name, timeout)) {}
+
+Client::~Client() = default;
+
+Method Client::method(std::string_view module, std::string_view name) {
+  return remote_->core().method(module, name);
+}
+
+Reply Client::call(std::string_view module, std::string_view method, std::span<const std::byte> args,
+                   CallOptions options) {
+  return remote_->core().call(module, method, args, options);
+}
+
+FleetStatus Client::status() {
+  return fleet::fleet_status_from_json(remote_->ask(fleet::to_json(fleet::OperatorRequest{"status", {}, {}}), false));
+}
+
+ModuleInfo Client::show(std::string_view module) {
+  return fleet::module_info_from_json(
+      remote_->ask(fleet::to_json(fleet::OperatorRequest{"show", std::string(module), {}}), false));
+}
+
+DeployReport Client::reload(std::string_view module, std::string_view path) {
+  return fleet::deploy_report_from_json(
+      remote_->ask(fleet::to_json(fleet::OperatorRequest{"reload", std::string(module), std::string(path)}), true));
+}
+
+void Client::down() {
+  fleet::check_answer(remote_->ask(fleet::to_json(fleet::OperatorRequest{"down", {}, {}}), true));
+  remote_->wait_for_end();
+}
+
+} // namespace ringfleet

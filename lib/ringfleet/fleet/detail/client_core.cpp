@@ -1,0 +1,460 @@
+// The calling threads' half of ClientCore: place a call, wait for it, move it when its runner is lost.
+
+#include "ringfleet/fleet/detail/client_core.hpp"
+
+#include "ringfleet/base/assert.hpp"
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/base/limits.hpp"
+#include "ringfleet/call/method_id.hpp"
+#include "ringfleet/os/futex.hpp"
+#include "ringfleet/policy/balance.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace ringfleet::fleet {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A caller that found every lane full waits for one of them, and looks at the others again this often.
+constexpr auto full_lane_slice = 20ms;
+// A grant of arena memory takes a round trip through scheduler and runner; a fleet that does not answer for so long has
+// no space.
+constexpr auto arena_wait = 1s;
+
+} // namespace
+
+ClientCore::ClientCore(memory::Segment route, memory::Segment epochs, Control control)
+    : route_segment_(std::move(route)), epoch_segment_(std::move(epochs)),
+      epoch_layout_(*reinterpret_cast<EpochLayout*>(epoch_segment_.writable_body().data())),
+      route_(*reinterpret_cast<const RouteLayout*>(route_segment_.body().data())), lines_(epoch_layout_),
+      control_(std::move(control)) {
+  route_segment_.close_descriptor();
+  epoch_segment_.close_descriptor();
+}
+
+ClientCore::~ClientCore() = default;
+
+// ---- resolving
+
+ModuleView* ClientCore::view(std::string_view name) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = modules_.find(name); found != modules_.end()) {
+      return found->second.get();
+    }
+  }
+  const Subscription subscription = control_.subscribe(name);
+  const std::lock_guard lock(mutex_);
+  auto& module = modules_[std::string(name)];
+  if (!module) {
+    module = std::make_unique<ModuleView>(std::string(name));
+    module->generation.store(subscription.generation, std::memory_order_relaxed);
+    module->call_timeout_ns.store(subscription.call_timeout.count(), std::memory_order_relaxed);
+    module->number.store(subscription.number, std::memory_order_release);
+  }
+  return module.get();
+}
+
+// The module is not in the route: it was unloaded, and perhaps loaded again under another number.
+bool ClientCore::subscribe_again(ModuleView& module) {
+  Subscription subscription;
+  try {
+    subscription = control_.subscribe(module.name);
+  } catch (const Error&) {
+    return false;
+  }
+  if (subscription.generation == module.generation.load(std::memory_order_relaxed)) {
+    return false;
+  }
+  module.generation.store(subscription.generation, std::memory_order_relaxed);
+  module.number.store(subscription.number, std::memory_order_release);
+  const std::lock_guard lock(mutex_);
+  (void)rebuild(module, route_.epoch());
+  return true;
+}
+
+std::uint32_t ClientCore::method_id(std::string_view name) {
+  const std::uint32_t id = call::method_id(name);
+  const std::lock_guard lock(mutex_);
+  if (const auto found = method_names_.find(id); found == method_names_.end()) {
+    method_names_.emplace(id, name);
+  }
+  return id;
+}
+
+std::string ClientCore::method_name(std::uint32_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = method_names_.find(id);
+  return found == method_names_.end() ? fmt::format("{:#010x}", id) : found->second;
+}
+
+Method ClientCore::method(std::string_view module, std::string_view name) {
+  Method method;
+  method.core_ = this;
+  method.module_ = view(module);
+  method.id_ = method_id(name);
+  return method;
+}
+
+Reply ClientCore::call(std::string_view module, std::string_view method, std::span<const std::byte> args,
+                       CallOptions options) {
+  try {
+    return call(*view(module), method_id(method), args, options);
+  } catch (const Error& error) {
+    Reply reply;
+    reply.status_ = error.code() == ErrorCode::not_found ? CallStatus::unknown_module : CallStatus::no_runner;
+    reply.error_ = error.what();
+    return reply;
+  }
+}
+
+PendingCall ClientCore::start(std::string_view module, std::string_view method, std::span<const std::byte> args,
+                              CallOptions options) {
+  try {
+    return start(*view(module), method_id(method), args, options);
+  } catch (const Error& error) {
+    PendingCall pending;
+    pending.core_ = this;
+    pending.failure_ = std::make_unique<Reply>();
+    pending.failure_->status_ =
+        error.code() == ErrorCode::not_found ? CallStatus::unknown_module : CallStatus::no_runner;
+    pending.failure_->error_ = error.what();
+    return pending;
+  }
+}
+
+// ---- placing a call on a lane
+
+// One look at the route, inside an epoch section: the request is published before the section ends.
+ClientCore::Attempt ClientCore::attempt(ModuleView& module, EpochLine& line, const call::RequestFields& fields,
+                                        std::span<const std::byte> args, call::Delivery delivery) {
+  const EpochSection<> section(line, route_);
+  const PickTable* table = &module.table();
+  if (table->epoch != section.epoch()) {
+    const std::lock_guard lock(mutex_);
+    table = &rebuild(module, section.epoch());
+  }
+  Attempt result;
+  result.service = table->service;
+  std::bitset<limits::runners_max> tried;
+  for (std::size_t round = 0; round < table->lanes.size(); ++round) {
+    const auto lane_view = [&](std::size_t index) {
+      return policy::Target{table->lanes[index]->pending.load(std::memory_order_relaxed), 1, tried[index]};
+    };
+    // The turn decides between equals only, so a lost update does no harm.
+    const std::uint64_t turn = module.turn.load(std::memory_order_relaxed);
+    module.turn.store(turn + 1, std::memory_order_relaxed);
+    const std::size_t picked =
+        table->lanes.size() == 1 ? 0 : policy::pick_least_pending(table->lanes.size(), lane_view, turn);
+    if (picked == policy::no_target) {
+      break;
+    }
+    tried.set(picked);
+    LaneEntry* entry = table->lanes[picked];
+    const call::Started started = entry->lane->start(fields, args, delivery, 0);
+    switch (started.status) {
+    case call::StartStatus::started:
+      entry->pending.fetch_add(1, std::memory_order_relaxed);
+      result.placement = {entry, started.position, CallStatus::ok};
+      break;
+    case call::StartStatus::lane_full:
+      if (result.full == nullptr) {
+        result.full = entry;
+      }
+      continue;
+    case call::StartStatus::too_large: result.placement.failure = CallStatus::too_large; break;
+    case call::StartStatus::no_space: result.placement.failure = CallStatus::no_space; break;
+    case call::StartStatus::closed:
+    case call::StartStatus::dead: continue;
+    }
+    break;
+  }
+  if (result.placement.lane != nullptr || result.placement.failure != CallStatus::ok) {
+    result.full = nullptr;
+  } else if (result.full != nullptr) {
+    result.full->pins.fetch_add(1, std::memory_order_acq_rel);
+  }
+  return result;
+}
+
+ClientCore::Placement ClientCore::place(ModuleView& module, const call::RequestFields& fields,
+                                        std::span<const std::byte> args, call::Delivery delivery, Patience patience) {
+  for (;;) {
+    if (shut_down_.load(std::memory_order_acquire)) {
+      return {nullptr, 0, CallStatus::shut_down};
+    }
+    const std::uint32_t seen = news_.value(); // before looking: what happens afterwards wakes us
+    Attempt result;
+    if (EpochLine* line = lines_.own()) {
+      result = attempt(module, *line, fields, args, delivery);
+    } else {
+      auto shared = lines_.shared();
+      result = attempt(module, shared.line(), fields, args, delivery);
+    }
+    if (result.placement.lane != nullptr || result.placement.failure != CallStatus::ok) {
+      return result.placement;
+    }
+    const MonotonicNs now = monotonic_now();
+    if (result.full != nullptr) {
+      call::Started started{call::StartStatus::lane_full, 0};
+      if (patience == Patience::wait && now < fields.deadline) {
+        started = result.full->lane->start(fields, args, delivery,
+                                           std::min(fields.deadline, deadline_after(now, full_lane_slice)));
+      }
+      if (started.status == call::StartStatus::started) {
+        result.full->pending.fetch_add(1, std::memory_order_relaxed);
+      }
+      result.full->pins.fetch_sub(1, std::memory_order_acq_rel);
+      if (started.status == call::StartStatus::started) {
+        return {result.full, started.position, CallStatus::ok};
+      }
+      if (patience == Patience::none || monotonic_now() >= fields.deadline) {
+        return {nullptr, 0, CallStatus::lane_full};
+      }
+      continue;
+    }
+    if (result.service == Service::absent) {
+      if (patience == Patience::wait && subscribe_again(module)) {
+        continue;
+      }
+      return {nullptr, 0, CallStatus::unknown_module};
+    }
+    if (result.service == Service::failed || patience == Patience::none || now >= fields.deadline ||
+        scheduler_gone_.load(std::memory_order_acquire)) {
+      return {nullptr, 0, CallStatus::no_runner};
+    }
+    const std::array words{news_.park_word(seen)};
+    (void)os::futex_wait_any(words, fields.deadline);
+  }
+}
+
+// ---- calling
+
+Reply ClientCore::call(ModuleView& module, std::uint32_t method, std::span<const std::byte> args, CallOptions options) {
+  const Nanoseconds timeout =
+      options.timeout.value_or(Nanoseconds(module.call_timeout_ns.load(std::memory_order_relaxed)));
+  const call::RequestFields fields{method, deadline_after(monotonic_now(), timeout), {}};
+  const Placement placement = place(module, fields, args, call::Delivery::held, Patience::wait);
+  if (placement.lane == nullptr) {
+    return failure(module, method, placement.failure);
+  }
+  return finish(module, placement.lane, placement.position, fields, true, 0, args);
+}
+
+PendingCall ClientCore::start(ModuleView& module, std::uint32_t method, std::span<const std::byte> args,
+                              CallOptions options) {
+  const Nanoseconds timeout =
+      options.timeout.value_or(Nanoseconds(module.call_timeout_ns.load(std::memory_order_relaxed)));
+  const call::RequestFields fields{method, deadline_after(monotonic_now(), timeout), {}};
+  const Placement placement = place(module, fields, args, call::Delivery::loose, Patience::wait);
+  PendingCall pending;
+  pending.core_ = this;
+  pending.module_ = &module;
+  pending.lane_ = placement.lane;
+  pending.position_ = placement.position;
+  pending.method_ = method;
+  pending.deadline_ = fields.deadline;
+  if (placement.lane == nullptr) {
+    pending.failure_ = std::make_unique<Reply>(failure(module, method, placement.failure));
+  }
+  return pending;
+}
+
+Reply ClientCore::collect(PendingCall& call) {
+  if (call.failure_) {
+    return std::move(*call.failure_);
+  }
+  const call::RequestFields fields{call.method_, call.deadline_, {}};
+  return finish(*call.module_, call.lane_, call.position_, fields, false, 0, {});
+}
+
+// Waits for the outcome of a call and moves it as often as it takes. `held`: this thread holds the slot; else it is
+// loose, and the control thread may have moved it already. `args`: the caller's copy of the payload, if it still has
+// it.
+Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t position,
+                         const call::RequestFields& fields, bool held, std::uint32_t retries,
+                         std::span<const std::byte> args) {
+  for (;;) {
+    call::Waited waited =
+        held ? entry->lane->wait(position, fields.deadline) : entry->lane->collect(position, fields.deadline);
+    if (waited.status == call::WaitStatus::taken) {
+      follow(entry, position, retries, held);
+      continue;
+    }
+    entry->pending.fetch_sub(1, std::memory_order_relaxed);
+    if (waited.status == call::WaitStatus::replied) {
+      Reply reply;
+      reply.status_ = waited.reply.status;
+      reply.module_code_ = waited.reply.module_code;
+      reply.retries_ = retries;
+      reply.runner_ = entry->offer.runner;
+      reply.version_ = entry->version;
+      if (waited.moved) {
+        reply.owned_ = std::move(waited.moved_bytes);
+        reply.bytes_ = reply.owned_;
+      } else {
+        reply.bytes_ = waited.reply.bytes;
+        reply.lane_ = entry;
+        reply.position_ = position;
+      }
+      if (reply.status_ != CallStatus::ok) {
+        reply.error_ = failure(module, fields.method, reply.status_, entry).error_;
+        if (reply.status_ == CallStatus::module_error) {
+          reply.error_ += fmt::format(" with code {}", reply.module_code_);
+        } else if (!reply.bytes_.empty()) {
+          reply.error_ += fmt::format(": {}", reply.text()); // the runner's own words
+        }
+      }
+      return reply;
+    }
+    if (waited.status == call::WaitStatus::timed_out || waited.status == call::WaitStatus::bad_reply) {
+      const bool timed_out = waited.status == call::WaitStatus::timed_out;
+      Reply reply =
+          failure(module, fields.method, timed_out ? CallStatus::deadline_exceeded : CallStatus::bad_reply, entry);
+      if (!timed_out) {
+        control_.violation(entry->offer.runner,
+                           fmt::format("an impossible reply to call {} of lane {}", position, entry->offer.lane));
+      }
+      entry->lane->abandon(position);
+      return reply;
+    }
+    // The runner closed before the call, or died. What it never started moves on; what it started only if repeating it
+    // does no harm.
+    const bool executed = waited.status == call::WaitStatus::dead && entry->lane->fate(position) == call::Fate::started;
+    if (executed && !may_retry(module, *entry, fields.method)) {
+      Reply reply = failure(module, fields.method, CallStatus::runner_lost, entry);
+      entry->lane->abandon(position);
+      return reply;
+    }
+    const auto payload = args.data() != nullptr ? args : entry->lane->request_payload(position);
+    const Placement placement = place(module, fields, payload, call::Delivery::held, Patience::wait);
+    if (placement.lane == nullptr) {
+      Reply reply = failure(module, fields.method, placement.failure);
+      entry->lane->abandon(position);
+      return reply;
+    }
+    entry->lane->abandon(position);
+    entry = placement.lane;
+    position = placement.position;
+    held = true;
+    ++retries;
+  }
+}
+
+// A loose call was taken by the control thread: find where it went.
+void ClientCore::follow(LaneEntry*& entry, std::uint64_t& position, std::uint32_t& retries, bool& held) {
+  const std::lock_guard lock(entry->mutex);
+  const auto found = entry->forwards.find(position);
+  RINGFLEET_ASSERT(found != entry->forwards.end(), "the control thread leaves a forward for every loose call it takes");
+  const LaneEntry::Forward forward = found->second;
+  entry->forwards.erase(found);
+  if (forward.lane == nullptr) {
+    // No lane had room for it yet. The slot is held on our behalf: the wait that follows sees the closed or dead lane
+    // and goes on.
+    held = true;
+    entry->pending.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    entry = forward.lane;
+    position = forward.position;
+    ++retries;
+  }
+}
+
+bool ClientCore::may_retry(const ModuleView& module, const LaneEntry& entry, std::uint32_t method) {
+  if (!std::ranges::binary_search(entry.idempotent, method)) {
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  return retry_budget_.admit(module.turn.load(std::memory_order_relaxed));
+}
+
+Reply ClientCore::failure(const ModuleView& module, std::uint32_t method, CallStatus status, const LaneEntry* entry) {
+  Reply reply;
+  reply.status_ = status;
+  std::string where = fmt::format("call {}.{}", module.name, method_name(method));
+  if (entry != nullptr) {
+    reply.runner_ = entry->offer.runner;
+    reply.version_ = entry->version;
+    where += fmt::format(" on runner {}", entry->offer.runner);
+  }
+  reply.error_ = fmt::format("{}: {}", where, text_of(status));
+  if (status == CallStatus::runner_lost && entry != nullptr) {
+    reply.error_ += fmt::format(" ({})", entry->cause);
+  }
+  return reply;
+}
+
+// ---- small things of Reply and PendingCall
+
+bool ClientCore::ready(const PendingCall& call) const {
+  if (call.failure_ || call.lane_ == nullptr) {
+    return true;
+  }
+  const std::lock_guard lock(call.lane_->mutex);
+  if (const auto found = call.lane_->forwards.find(call.position_); found != call.lane_->forwards.end()) {
+    return found->second.lane != nullptr && found->second.lane->lane->is_ready(found->second.position);
+  }
+  return call.lane_->lane->is_ready(call.position_);
+}
+
+void ClientCore::cancel(PendingCall& call) noexcept {
+  if (call.lane_ == nullptr) {
+    return;
+  }
+  const std::lock_guard lock(call.lane_->mutex);
+  if (const auto found = call.lane_->forwards.find(call.position_); found != call.lane_->forwards.end()) {
+    if (found->second.lane != nullptr) {
+      found->second.lane->lane->cancel(found->second.position);
+    }
+    return;
+  }
+  call.lane_->lane->cancel(call.position_);
+}
+
+void ClientCore::drop(PendingCall& call) noexcept {
+  if (call.lane_ == nullptr) {
+    return;
+  }
+  const std::lock_guard lock(call.lane_->mutex);
+  const auto found = call.lane_->forwards.find(call.position_);
+  if (found == call.lane_->forwards.end()) {
+    call.lane_->pending.fetch_sub(1, std::memory_order_relaxed);
+    call.lane_->lane->abandon_loose(call.position_);
+  } else if (found->second.lane == nullptr) {
+    found->second.dropped = true; // the control thread forgets it
+  } else {
+    found->second.lane->pending.fetch_sub(1, std::memory_order_relaxed);
+    found->second.lane->lane->abandon_loose(found->second.position);
+    call.lane_->forwards.erase(found);
+  }
+}
+
+void ClientCore::release(Reply& reply) noexcept {
+  reply.lane_->lane->release(reply.position_);
+}
+
+bool ClientCore::grow_arena(LaneEntry& entry, std::uint64_t bytes) {
+  if (std::this_thread::get_id() == control_thread_.load(std::memory_order_relaxed)) {
+    return false; // it is the one who would bring the arena
+  }
+  std::unique_lock lock(entry.mutex);
+  entry.arena_awaited = true;
+  entry.arena_granted = false;
+  control_.want_arena(entry.offer.lane, bytes);
+  entry.arena_changed.wait_for(lock, arena_wait, [&] { return !entry.arena_awaited; });
+  entry.arena_awaited = false;
+  return entry.arena_granted;
+}
+
+void ClientCore::shut_down() noexcept {
+  shut_down_.store(true, std::memory_order_release);
+  news_.announce();
+}
+
+} // namespace ringfleet::fleet

@@ -1,0 +1,298 @@
+#include "ringfleet/fleet/detail/lane_broker.hpp"
+
+#include "ringfleet/base/atomics.hpp"
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/base/limits.hpp"
+#include "ringfleet/memory/segment.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace ringfleet::fleet {
+namespace {
+
+using call::ControlType;
+
+call::ControlMessage message_of(ControlType type, std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0) {
+  call::ControlMessage message;
+  message.type = type;
+  message.a = a;
+  message.b = b;
+  message.c = c;
+  return message;
+}
+
+} // namespace
+
+LaneBroker::Lane* LaneBroker::find(std::uint64_t lane) {
+  const auto found = lanes_.find(lane);
+  return found == lanes_.end() ? nullptr : &found->second;
+}
+
+bool LaneBroker::connected(const Runner& runner, const ClientLink& client) const {
+  return std::ranges::any_of(
+      lanes_, [&](const auto& item) { return item.second.runner == &runner && item.second.client == &client; });
+}
+
+bool LaneBroker::pending(const Runner& runner) const {
+  return std::ranges::any_of(
+      lanes_, [&](const auto& item) { return item.second.runner == &runner && !item.second.established; });
+}
+
+std::uint64_t LaneBroker::lanes_of(const Runner& runner) const {
+  return static_cast<std::uint64_t>(std::ranges::count_if(
+      lanes_, [&](const auto& item) { return item.second.runner == &runner && item.second.established; }));
+}
+
+void LaneBroker::connect(Runner& runner, ClientLink& client, const call::LaneShape& shape, bool spin) {
+  const auto in_use = std::ranges::count_if(lanes_, [&](const auto& item) { return item.second.runner == &runner; });
+  if (in_use >= static_cast<std::ptrdiff_t>(limits::lanes_per_runner_max)) {
+    throw Error(ErrorCode::limit_reached,
+                fmt::format("open a lane between {} and runner {} of module '{}': it serves {} clients already",
+                            client.name(), runner.serial(), runner.spec().module, in_use),
+                fmt::format("a runner parks on at most {} lanes; use more instances or fewer client processes",
+                            limits::lanes_per_runner_max));
+  }
+  const std::uint64_t id = next_lane_++;
+  Lane lane;
+  lane.offer = {id, runner.serial(), runner.spec().number, shape, spin, runner.facts_text()};
+  lane.runner = &runner;
+  lane.client = &client;
+  lane.workers.resize(shape.workers);
+  const std::uint64_t fingerprint = call::lane_fingerprint(shape);
+  lane.requests = memory::create_anonymous_segment(
+      fmt::format("ringfleet lane {} requests", id),
+      {memory::SegmentKind::requests, call::client_body_bytes(shape), runner.serial(), fingerprint});
+  lane.replies = memory::create_anonymous_segment(
+      fmt::format("ringfleet lane {} replies", id),
+      {memory::SegmentKind::replies, call::runner_body_bytes(shape), runner.serial(), fingerprint});
+
+  auto to_runner = message_of(ControlType::lane_offer, id, shape.slots, shape.slot_bytes);
+  to_runner.d = shape.workers | static_cast<std::uint64_t>(spin) << 32;
+  Lane& kept = lanes_.emplace(id, std::move(lane)).first->second;
+  runner.send(to_runner, std::array{kept.replies.get()});
+  kept.client_mapped = client.offer_lane(kept.offer, kept.requests);
+}
+
+void LaneBroker::runner_mapped(Runner& runner, std::uint64_t id) {
+  if (Lane* lane = find(id); lane != nullptr && lane->runner == &runner && !lane->runner_mapped) {
+    lane->runner_mapped = true;
+    memory::seal_segment(lane->replies, fmt::format("lane {} replies", id));
+    open_if_sealed(*lane);
+  }
+}
+
+void LaneBroker::client_mapped(ClientLink& client, std::uint64_t id) {
+  if (Lane* lane = find(id); lane != nullptr && lane->client == &client && !lane->client_mapped) {
+    lane->client_mapped = true;
+    open_if_sealed(*lane);
+  }
+}
+
+// Both writers have mapped what is theirs: from here on nobody else can ever write it.
+void LaneBroker::open_if_sealed(Lane& lane) {
+  if (!lane.runner_mapped || !lane.client_mapped || lane.opened_at_runner) {
+    return;
+  }
+  memory::seal_segment(lane.requests, fmt::format("lane {} requests", lane.offer.lane));
+  lane.opened_at_runner = true;
+  lane.runner->send(message_of(ControlType::lane_open, lane.offer.lane), std::array{lane.requests.get()});
+}
+
+void LaneBroker::runner_ready(Runner& runner, std::uint64_t id) {
+  Lane* lane = find(id);
+  if (lane == nullptr || lane->runner != &runner || !lane->opened_at_runner || lane->watched) {
+    return;
+  }
+  const std::string label = fmt::format("lane {} replies", id);
+  lane->watched =
+      memory::Segment::attach_reader(lane->replies.duplicate(),
+                                     {memory::SegmentKind::replies, call::runner_body_bytes(lane->offer.shape),
+                                      call::lane_fingerprint(lane->offer.shape), runner.serial()},
+                                     label);
+  lane->watched->close_descriptor();
+  const bool done = lane->client->open_lane(lane->offer, lane->replies, runner.pidfd());
+  lane->requests.reset();
+  lane->replies.reset();
+  if (done) {
+    client_ready(*lane->client, id);
+  }
+}
+
+void LaneBroker::client_ready(ClientLink& client, std::uint64_t id) {
+  if (Lane* lane = find(id); lane != nullptr && lane->client == &client && !lane->established) {
+    lane->established = true;
+    on_change_();
+  }
+}
+
+// ---- arenas
+
+LaneBroker::Arena* LaneBroker::begin_arena(Lane& lane, bool of_client, std::uint64_t wanted) {
+  std::uint64_t total = 0;
+  std::uint64_t last = limits::arena_bytes_first / 2;
+  for (const Arena& arena : lane.arenas) {
+    if (arena.of_client == of_client) {
+      total += arena.bytes;
+      last = std::max(last, arena.bytes);
+    }
+  }
+  std::uint32_t& count = of_client ? lane.client_arenas : lane.runner_arenas;
+  const std::uint64_t bytes = std::max(2 * last, std::bit_ceil(std::min(wanted, limits::arena_bytes_max)));
+  if (count >= limits::arenas_per_side_max || wanted > limits::arena_bytes_max || bytes > limits::arena_bytes_max ||
+      total + bytes > limits::arena_bytes_per_side_max) {
+    return nullptr;
+  }
+  Arena arena;
+  arena.number = count + 1;
+  arena.bytes = bytes;
+  arena.of_client = of_client;
+  try {
+    arena.descriptor = memory::create_anonymous_segment(
+        fmt::format("ringfleet lane {} {} arena {}", lane.offer.lane, of_client ? "client" : "runner", arena.number),
+        {memory::SegmentKind::arena, bytes, lane.offer.runner, 0});
+  } catch (const Error&) {
+    return nullptr; // no memory, no descriptor: the asker's payload does not fit, and its call says so
+  }
+  ++count;
+  lane.arenas.push_back(std::move(arena));
+  return &lane.arenas.back();
+}
+
+void LaneBroker::arena_wanted_by_runner(Runner& runner, std::uint64_t id, std::uint64_t bytes) {
+  Lane* lane = find(id);
+  if (lane == nullptr || lane->runner != &runner) {
+    return;
+  }
+  if (const Arena* arena = begin_arena(*lane, false, bytes)) {
+    runner.send(message_of(ControlType::arena_offer, id, arena->number, arena->bytes),
+                std::array{arena->descriptor.get()});
+  } else {
+    runner.send(message_of(ControlType::arena_refused, id, 0, bytes));
+  }
+}
+
+void LaneBroker::arena_wanted_by_client(ClientLink& client, std::uint64_t id, std::uint64_t bytes) {
+  Lane* lane = find(id);
+  if (lane == nullptr || lane->client != &client) {
+    return;
+  }
+  const Arena* arena = begin_arena(*lane, true, bytes);
+  if (arena == nullptr) {
+    client.refuse_arena(id, bytes);
+    return;
+  }
+  const std::uint32_t number = arena->number;
+  if (client.offer_arena(id, number, arena->bytes, arena->descriptor)) {
+    arena_mapped_by_client(client, id, number);
+  }
+}
+
+LaneBroker::Arena* LaneBroker::find_arena(Lane& lane, bool of_client, std::uint32_t number) {
+  const auto found = std::ranges::find_if(lane.arenas, [&](const Arena& arena) {
+    return arena.of_client == of_client && arena.number == number && arena.descriptor;
+  });
+  return found == lane.arenas.end() ? nullptr : &*found;
+}
+
+// Written by the runner, read by the client.
+void LaneBroker::arena_mapped_by_runner(Runner& runner, std::uint64_t id, std::uint32_t number) {
+  Lane* lane = find(id);
+  if (lane == nullptr || lane->runner != &runner) {
+    return;
+  }
+  if (Arena* arena = find_arena(*lane, false, number)) {
+    memory::seal_segment(arena->descriptor, fmt::format("lane {} runner arena {}", id, number));
+    const bool done = lane->client->open_arena(id, number, arena->descriptor);
+    arena->descriptor.reset();
+    if (done) {
+      arena_ready_at_client(*lane->client, id, number);
+    }
+  }
+}
+
+// Written by the client, read by the runner.
+void LaneBroker::arena_mapped_by_client(ClientLink& client, std::uint64_t id, std::uint32_t number) {
+  Lane* lane = find(id);
+  if (lane == nullptr || lane->client != &client) {
+    return;
+  }
+  if (Arena* arena = find_arena(*lane, true, number)) {
+    memory::seal_segment(arena->descriptor, fmt::format("lane {} client arena {}", id, number));
+    lane->runner->send(message_of(ControlType::arena_open, id, number), std::array{arena->descriptor.get()});
+    arena->descriptor.reset();
+  }
+}
+
+void LaneBroker::arena_ready_at_runner(Runner& runner, std::uint64_t id, std::uint32_t number) {
+  if (Lane* lane = find(id); lane != nullptr && lane->runner == &runner) {
+    lane->client->arena_usable(id, number);
+  }
+}
+
+void LaneBroker::arena_ready_at_client(ClientLink& client, std::uint64_t id, std::uint32_t number) {
+  if (Lane* lane = find(id); lane != nullptr && lane->client == &client) {
+    lane->runner->send(message_of(ControlType::arena_ready, id, number));
+  }
+}
+
+// ---- ends
+
+void LaneBroker::runner_closed(Runner& runner) {
+  for (auto& [id, lane] : lanes_) {
+    if (lane.runner == &runner) {
+      lane.client->lane_closed(id);
+    }
+  }
+}
+
+void LaneBroker::runner_gone(Runner& runner, std::string_view cause) {
+  std::vector<ClientLink*> told;
+  for (auto& [id, lane] : lanes_) {
+    if (lane.runner == &runner && std::ranges::find(told, lane.client) == told.end()) {
+      told.push_back(lane.client);
+    }
+  }
+  const auto gone = std::erase_if(lanes_, [&](const auto& item) { return item.second.runner == &runner; });
+  for (ClientLink* client : told) {
+    client->runner_died(runner.serial(), cause);
+  }
+  if (gone != 0) {
+    on_change_();
+  }
+}
+
+void LaneBroker::client_gone(ClientLink& client) {
+  for (auto& [id, lane] : lanes_) {
+    if (lane.client == &client) {
+      lane.runner->send(message_of(ControlType::lane_drop, id));
+    }
+  }
+  std::erase_if(lanes_, [&](const auto& item) { return item.second.client == &client; });
+}
+
+std::vector<std::uint64_t> LaneBroker::find_hung(const policy::OwnTime& own) {
+  std::vector<std::uint64_t> hung;
+  for (auto& [id, lane] : lanes_) {
+    if (!lane.watched) {
+      continue;
+    }
+    const std::byte* lines = lane.watched->body().data() + call::progress_offset;
+    for (std::size_t worker = 0; worker < lane.workers.size(); ++worker) {
+      const auto& line = reinterpret_cast<const call::Progress*>(lines)[worker];
+      // SYNC lane.progress: acquire; pairs with release in LaneServer::start. Publishes: the deadline of the call.
+      const std::uint64_t stamp = Atomics::load_acquire(line.first_stamp);
+      const std::uint64_t deadline = Atomics::load_relaxed(line.deadline_ns);
+      if (lane.workers[worker].sample(own, {stamp, deadline}) == policy::HangVerdict::hung) {
+        hung.push_back(lane.offer.runner);
+      }
+    }
+  }
+  return hung;
+}
+
+} // namespace ringfleet::fleet

@@ -1,0 +1,294 @@
+#include "ringfleet/fleet/detail/runner.hpp"
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/base/limits.hpp"
+#include "ringfleet/counter/counter_writer.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace ringfleet::fleet {
+namespace {
+
+constexpr int control_descriptor = 3; // where ringfleet-runner expects its channel
+constexpr std::size_t line_bytes_max = 4096;
+
+std::vector<std::string> environment_with_library_path(const std::string& directory) {
+  std::vector<std::string> environment;
+  std::string library_path = directory;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text(*variable);
+    if (text.starts_with("LD_LIBRARY_PATH=")) {
+      library_path += fmt::format(":{}", text.substr(text.find('=') + 1));
+    } else {
+      environment.emplace_back(text);
+    }
+  }
+  environment.push_back("LD_LIBRARY_PATH=" + library_path);
+  return environment;
+}
+
+} // namespace
+
+std::string_view to_string(RunnerState state) noexcept {
+  switch (state) {
+  case RunnerState::starting: return "starting";
+  case RunnerState::ready: return "ready";
+  case RunnerState::draining: return "draining";
+  case RunnerState::stopping: return "stopping";
+  case RunnerState::dead: return "dead";
+  }
+  return "unknown";
+}
+
+Runner::Runner(RunnerSpec spec, EventLoop& loop, RunnerObserver& observer)
+    : spec_(std::move(spec)), loop_(loop), observer_(observer), started_at_(monotonic_now()),
+      deadline_(deadline_after(started_at_, spec_.start_timeout)) {
+  auto [ours, theirs] = os::Socket::pair();
+  std::array<int, 2> pipe_ends{};
+  if (pipe2(pipe_ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
+    throw Error::from_errno(fmt::format("create the output pipe of a runner of module '{}'", spec_.module), errno);
+  }
+  output_ = os::Descriptor(pipe_ends[0]);
+  const os::Descriptor output_of_child(pipe_ends[1]);
+  // The child's end blocks when the scheduler is slow: output is bounded by the pipe, and nothing is lost.
+  fcntl(output_of_child.get(), F_SETFL, 0);
+
+  os::SpawnRequest request;
+  request.path = spec_.program;
+  request.argv = {spec_.program, spec_.module, std::to_string(spec_.serial)};
+  request.env = environment_with_library_path(spec_.artifact->directory());
+  request.descriptors = {{output_of_child.get(), STDOUT_FILENO},
+                         {output_of_child.get(), STDERR_FILENO},
+                         {theirs.fd(), control_descriptor}};
+  child_ = os::ChildProcess(request);
+  channel_ = call::ControlChannel(std::move(ours));
+
+  channel_token_ = loop_.watch(channel_.fd(), [this] { read_channel(); });
+  output_token_ = loop_.watch(output_.get(), [this] { read_output(false); });
+  death_token_ = loop_.watch(child_.pidfd().get(), [this] { process_died(); });
+  send_module();
+}
+
+Runner::~Runner() {
+  loop_.unwatch(channel_token_, channel_.fd());
+  loop_.unwatch(output_token_, output_.get());
+  loop_.unwatch(death_token_, child_.pidfd().get());
+  if (!spec_.counter_path.empty()) {
+    unlink(spec_.counter_path.c_str());
+  }
+}
+
+void Runner::send_module() {
+  call::ControlMessage load;
+  load.type = call::ControlType::load;
+  load.text = call::encode(
+      call::LoadRequest{spec_.module, spec_.number, spec_.artifact->path(), spec_.config, spec_.artifact->directory()});
+  std::vector<int> descriptors{spec_.artifact->descriptor()};
+  os::Descriptor counters;
+  if (!spec_.counter_path.empty()) {
+    counters =
+        counter::create_counter_file(spec_.counter_path, {spec_.fleet_name, "runner", spec_.module, spec_.serial});
+    descriptors.push_back(counters.get());
+  }
+  send(load, descriptors);
+  call::ControlMessage probe;
+  probe.type = call::ControlType::probe;
+  send(probe);
+}
+
+void Runner::send(const call::ControlMessage& message, std::span<const int> descriptors) {
+  if (state_ == RunnerState::dead) {
+    return;
+  }
+  switch (channel_.send(message, descriptors, 0)) {
+  case os::SocketStatus::ok:
+  case os::SocketStatus::closed: return; // closed: it is dying, its pidfd will tell
+  case os::SocketStatus::would_block:
+    end_by_force(fmt::format("killed: it did not read its control messages ({})", to_string(message.type)));
+    return;
+  }
+}
+
+void Runner::read_channel() {
+  for (;;) {
+    call::ControlMessage message;
+    try {
+      switch (channel_.receive(message)) {
+      case os::SocketStatus::ok: break;
+      case os::SocketStatus::would_block: return;
+      case os::SocketStatus::closed:
+        loop_.unwatch(channel_token_, channel_.fd());
+        // A runner lives as long as its channel; one that closes it and stays is ended.
+        if (state_ != RunnerState::dead && state_ != RunnerState::stopping) {
+          child_.signal(SIGKILL);
+        }
+        return;
+      }
+      handle(message);
+    } catch (const Error& error) {
+      end_by_force(fmt::format("killed: it sent a bad control message: {}", error.what()));
+      return;
+    }
+    if (state_ == RunnerState::dead) {
+      return;
+    }
+  }
+}
+
+void Runner::handle(call::ControlMessage& message) {
+  switch (message.type) {
+  case call::ControlType::loaded:
+    facts_ = call::decode_module_description(message.text);
+    facts_text_ = std::move(message.text);
+    return;
+  case call::ControlType::failed: failure_ = std::move(message.text); return;
+  case call::ControlType::probed:
+    if (state_ != RunnerState::starting || !failure_.empty()) {
+      return;
+    }
+    if (message.a != 0) {
+      failure_ = fmt::format("its health check failed: {}", message.text);
+      end_by_force(failure_);
+      return;
+    }
+    state_ = RunnerState::ready;
+    ready_at_ = monotonic_now();
+    deadline_ = never;
+    observer_.on_ready(*this);
+    return;
+  case call::ControlType::drained:
+    if (state_ != RunnerState::draining) {
+      return;
+    }
+    executed_ = message.a;
+    drained_ = true;
+    deadline_ = never;
+    observer_.on_drained(*this);
+    return;
+  case call::ControlType::log: observer_.on_line(*this, message.text); return;
+  case call::ControlType::violation:
+    observer_.on_line(*this, fmt::format("refused a request: {}", message.text));
+    return;
+  default: observer_.on_message(*this, message); return;
+  }
+}
+
+void Runner::read_output(bool to_the_end) {
+  std::array<char, 16384> buffer{};
+  // A bounded number of reads, so that one chatty module cannot keep the scheduler from the others.
+  for (int reads = 0; to_the_end || reads < 4; ++reads) {
+    const ssize_t count = read(output_.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count <= 0) {
+      if (count == 0) {
+        loop_.unwatch(output_token_, output_.get());
+      }
+      break;
+    }
+    partial_line_.append(buffer.data(), static_cast<std::size_t>(count));
+    std::size_t begin = 0;
+    for (std::size_t end = 0; (end = partial_line_.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      observer_.on_line(*this, std::string_view(partial_line_).substr(begin, end - begin));
+    }
+    partial_line_.erase(0, begin);
+    if (partial_line_.size() >= line_bytes_max) {
+      observer_.on_line(*this, partial_line_);
+      partial_line_.clear();
+    }
+  }
+  if (to_the_end && !partial_line_.empty()) {
+    observer_.on_line(*this, partial_line_);
+    partial_line_.clear();
+  }
+}
+
+void Runner::drain(Nanoseconds timeout) {
+  if (state_ != RunnerState::ready) {
+    return;
+  }
+  state_ = RunnerState::draining;
+  deadline_ = deadline_after(monotonic_now(), timeout);
+  call::ControlMessage message;
+  message.type = call::ControlType::drain;
+  message.a = deadline_;
+  send(message);
+}
+
+void Runner::stop() {
+  if (state_ == RunnerState::dead || state_ == RunnerState::stopping) {
+    return;
+  }
+  state_ = RunnerState::stopping;
+  deadline_ = deadline_after(monotonic_now(), limits::stop_timeout);
+  call::ControlMessage message;
+  message.type = call::ControlType::stop;
+  send(message);
+}
+
+void Runner::end_by_force(std::string reason) {
+  if (state_ == RunnerState::dead) {
+    return;
+  }
+  if (cause_.empty()) {
+    cause_ = std::move(reason);
+  }
+  state_ = RunnerState::stopping;
+  deadline_ = never;
+  child_.signal(SIGKILL);
+}
+
+void Runner::on_time(MonotonicNs now) {
+  if (now < deadline_) {
+    return;
+  }
+  deadline_ = never;
+  switch (state_) {
+  case RunnerState::starting:
+    failure_ = "it was not ready within its start_timeout: its constructors or its init do not return";
+    end_by_force("killed: not ready within start_timeout");
+    return;
+  case RunnerState::draining: end_by_force("killed at the drain deadline while its call was still running"); return;
+  case RunnerState::stopping:
+    if (force_step_++ == 0) {
+      child_.signal(SIGTERM);
+      deadline_ = deadline_after(now, limits::stop_timeout);
+    } else {
+      end_by_force("killed: its shutdown did not return");
+    }
+    return;
+  case RunnerState::ready:
+  case RunnerState::dead: return;
+  }
+}
+
+void Runner::process_died() {
+  const auto status = child_.try_reap();
+  if (!status) {
+    return;
+  }
+  const bool told_to_stop = state_ == RunnerState::stopping && cause_.empty();
+  loop_.unwatch(death_token_, child_.pidfd().get());
+  // What it said last is still in the socket and the pipe.
+  read_channel();
+  read_output(true);
+  loop_.unwatch(channel_token_, channel_.fd());
+  loop_.unwatch(output_token_, output_.get());
+  orderly_ = told_to_stop && !status->signalled && status->code == 0;
+  if (cause_.empty()) {
+    cause_ = status->to_string();
+  }
+  state_ = RunnerState::dead;
+  deadline_ = never;
+  observer_.on_gone(*this);
+}
+
+} // namespace ringfleet::fleet

@@ -1,0 +1,65 @@
+#include "ringfleet/fleet/detail/thread_lines.hpp"
+
+#include <bit>
+#include <unordered_map>
+#include <utility>
+
+namespace ringfleet::fleet {
+namespace {
+
+// The lines this thread holds in every pool; gives them back when the thread ends.
+struct HeldLines {
+  struct Held {
+    std::weak_ptr<ThreadLines::Taken> pool;
+    std::uint64_t bit = 0; // 0: this thread shares the last line
+    EpochLine* line = nullptr;
+  };
+  std::unordered_map<std::uint64_t, Held> by_pool;
+
+  ~HeldLines() {
+    for (auto& [id, held] : by_pool) {
+      if (const auto pool = held.pool.lock(); pool && held.bit != 0) {
+        pool->bits.fetch_and(~held.bit, std::memory_order_acq_rel);
+      }
+    }
+  }
+};
+
+thread_local HeldLines held_lines;
+std::atomic<std::uint64_t> next_pool{1};
+
+constexpr std::uint64_t shared_bit = 1ULL << (limits::epoch_lines - 1);
+
+} // namespace
+
+thread_local ThreadLines::Cached ThreadLines::cached_;
+
+ThreadLines::ThreadLines(EpochLayout& layout)
+    : id_(next_pool.fetch_add(1, std::memory_order_relaxed)), layout_(layout), taken_(std::make_shared<Taken>()) {
+  taken_->bits.store(shared_bit, std::memory_order_relaxed);
+}
+
+EpochLine* ThreadLines::find_own() {
+  auto [found, fresh] = held_lines.by_pool.try_emplace(id_);
+  HeldLines::Held& held = found->second;
+  if (fresh) {
+    std::erase_if(held_lines.by_pool,
+                  [this](const auto& item) { return item.first != id_ && item.second.pool.expired(); });
+    std::uint64_t bits = taken_->bits.load(std::memory_order_relaxed);
+    while (~bits != 0) {
+      const int index = std::countr_one(bits);
+      const std::uint64_t bit = 1ULL << index;
+      if (taken_->bits.compare_exchange_weak(bits, bits | bit, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        held = {taken_, bit, &layout_.lines[index]};
+        break;
+      }
+    }
+    if (held.line == nullptr) {
+      held.pool = taken_;
+    }
+  }
+  cached_ = {id_, held.line};
+  return held.line;
+}
+
+} // namespace ringfleet::fleet

@@ -1,0 +1,274 @@
+#include "ringfleet/fleet/remote_scheduler.hpp"
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/base/version.hpp"
+#include "ringfleet/os/file_lock.hpp"
+#include "ringfleet/os/runtime_directory.hpp"
+
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace ringfleet::fleet {
+namespace {
+
+using call::ControlType;
+
+call::ControlMessage message_of(ControlType type, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0) {
+  call::ControlMessage message;
+  message.type = type;
+  message.a = a;
+  message.b = b;
+  message.c = c;
+  return message;
+}
+
+bool runs(const std::string& fleet) {
+  return os::FileLock::state_hint(os::fleet_directory_path(fleet) + "/lock") == os::FileLock::State::held;
+}
+
+// The name that was asked for, or the only fleet that runs.
+std::string choose_fleet(std::string_view wanted) {
+  std::vector<std::string> running;
+  for (const std::string& name : os::list_fleets()) {
+    if (runs(name) && !name.starts_with("private-")) {
+      running.push_back(name);
+    }
+  }
+  if (!wanted.empty()) {
+    if (runs(std::string(wanted))) {
+      return std::string(wanted);
+    }
+    throw Error(ErrorCode::not_found, fmt::format("attach to fleet '{}': it does not run", wanted),
+                running.empty()
+                    ? fmt::format("no fleet runs in {}; start one with 'ringfleet up FILE'", os::runtime_base_path())
+                    : fmt::format("running: {}", fmt::join(running, ", ")));
+  }
+  if (running.size() == 1) {
+    return running.front();
+  }
+  if (running.empty()) {
+    throw Error(ErrorCode::not_found, fmt::format("attach to a fleet: none runs in {}", os::runtime_base_path()),
+                "start one with 'ringfleet up FILE'");
+  }
+  throw Error(ErrorCode::not_found,
+              fmt::format("attach to a fleet: {} run: {}", running.size(), fmt::join(running, ", ")),
+              "choose one with --fleet NAME");
+}
+
+} // namespace
+
+RemoteScheduler::RemoteScheduler(std::string_view fleet_name, Nanoseconds timeout)
+    : name_(choose_fleet(fleet_name)), timeout_(timeout),
+      channel_(os::Socket::connect(os::fleet_directory_path(name_) + "/control")),
+      watcher_(std::make_unique<memory::Watcher>(obituary_)) {
+  socket_watch_ = watcher_->watch(channel_.fd(), [this](memory::Watcher::Readiness) { read(); });
+}
+
+RemoteScheduler::~RemoteScheduler() {
+  if (core_) {
+    core_->shut_down();
+  }
+  watcher_.reset();
+}
+
+Error RemoteScheduler::gone() const {
+  return {ErrorCode::peer_died, fmt::format("talk to the scheduler of fleet '{}': it is gone", name_),
+          "look at 'ringfleet status' and start it again with 'ringfleet up FILE'"};
+}
+
+void RemoteScheduler::send(const call::ControlMessage& message) {
+  if (channel_.send(message, {}, deadline_after(monotonic_now(), timeout_)) == os::SocketStatus::would_block) {
+    throw Error(ErrorCode::timed_out,
+                fmt::format("talk to the scheduler of fleet '{}': it does not read its messages", name_),
+                "it is stopped or hangs; look at its process");
+  }
+}
+
+call::ControlMessage RemoteScheduler::exchange(const call::ControlMessage& question, bool patient) {
+  const std::lock_guard asking(asking_);
+  {
+    const std::lock_guard lock(mutex_);
+    answers_.clear(); // of a question nobody waits for any more
+  }
+  send(question);
+  std::unique_lock lock(mutex_);
+  const auto answered = [this] { return gone_ || !answers_.empty(); };
+  if (patient) {
+    changed_.wait(lock, answered);
+  } else if (!changed_.wait_for(lock, timeout_, answered)) {
+    throw Error(ErrorCode::timed_out,
+                fmt::format("ask the scheduler of fleet '{}' for '{}': no answer within {} ms", name_,
+                            call::to_string(question.type),
+                            std::chrono::duration_cast<std::chrono::milliseconds>(timeout_).count()),
+                "it is stopped or hangs; look at its process, 'ringfleet-stat' works all the same");
+  }
+  if (answers_.empty()) {
+    throw gone();
+  }
+  call::ControlMessage answer = std::move(answers_.front());
+  answers_.pop_front();
+  if (answer.type == ControlType::refused) {
+    throw Error(static_cast<ErrorCode>(answer.a), answer.text);
+  }
+  return answer;
+}
+
+std::string RemoteScheduler::ask(const std::string& request, bool patient) {
+  auto question = message_of(ControlType::request);
+  question.text = request;
+  return exchange(question, patient).text;
+}
+
+void RemoteScheduler::wait_for_end() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return gone_; });
+}
+
+ClientCore& RemoteScheduler::core() {
+  const std::lock_guard core_lock(core_mutex_);
+  if (core_) {
+    return *core_;
+  }
+  auto hello = message_of(ControlType::client_hello, static_cast<std::uint64_t>(getpid()));
+  hello.text = version;
+  call::ControlMessage welcome = exchange(hello, false);
+  if (welcome.type != ControlType::welcome || welcome.descriptors.size() != 2) {
+    throw Error(ErrorCode::bad_message, fmt::format("attach to fleet '{}': unexpected answer", name_));
+  }
+  ClientCore::Control control;
+  control.subscribe = [this](std::string_view module) {
+    auto question = message_of(ControlType::subscribe);
+    question.text = module;
+    const auto answer = exchange(question, false);
+    return ClientCore::Subscription{static_cast<std::uint32_t>(answer.a), static_cast<std::uint32_t>(answer.c),
+                                    Nanoseconds(static_cast<std::int64_t>(answer.b))};
+  };
+  control.want_arena = [this](std::uint64_t lane, std::uint64_t bytes) {
+    send(message_of(ControlType::arena_wanted, lane, 0, bytes));
+  };
+  control.violation = [this](std::uint64_t runner, std::string what) {
+    auto message = message_of(ControlType::violation, runner);
+    message.text = std::move(what);
+    send(message);
+  };
+  auto epochs =
+      memory::Segment::attach_writer(std::move(welcome.descriptors[1]),
+                                     {memory::SegmentKind::epochs, sizeof(EpochLayout), epoch_fingerprint}, "epochs");
+  auto route = memory::Segment::attach_reader(
+      std::move(welcome.descriptors[0]), {memory::SegmentKind::route, sizeof(RouteLayout), route_fingerprint}, "route");
+  {
+    const std::lock_guard lock(mutex_);
+    core_ = std::make_unique<ClientCore>(std::move(route), std::move(epochs), std::move(control));
+  }
+  send(message_of(ControlType::epochs_mapped));
+  return *core_;
+}
+
+// ---- the watcher's thread
+
+void RemoteScheduler::read() {
+  for (;;) {
+    call::ControlMessage message;
+    try {
+      switch (channel_.receive(message)) {
+      case os::SocketStatus::ok: handle(message); continue;
+      case os::SocketStatus::would_block: return;
+      case os::SocketStatus::closed: scheduler_is_gone(); return;
+      }
+    } catch (const Error&) {
+      // A lane or arena that cannot be taken (no descriptor or memory left in this process): the scheduler keeps it
+      // pending, the caller's wait is bounded by its deadline, and its reply names what is missing.
+    }
+  }
+}
+
+void RemoteScheduler::scheduler_is_gone() {
+  watcher_->unwatch(socket_watch_);
+  ClientCore* core = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    gone_ = true;
+    core = core_.get();
+  }
+  changed_.notify_all();
+  if (core != nullptr) {
+    core->scheduler_died();
+    // The runners go with their scheduler; each death is the kernel's word.
+    for (auto& [serial, pidfd] : runners_) {
+      watcher_->watch_death(pidfd, [core, runner = serial] { core->runner_died(runner, "ended with its scheduler"); });
+    }
+  }
+}
+
+void RemoteScheduler::handle(call::ControlMessage& message) {
+  ClientCore* core = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    core = core_.get();
+    switch (message.type) {
+    case ControlType::welcome:
+    case ControlType::refused:
+    case ControlType::subscribed:
+    case ControlType::response:
+      answers_.push_back(std::move(message));
+      changed_.notify_all();
+      return;
+    default: break;
+    }
+  }
+  if (core == nullptr) {
+    return;
+  }
+  const auto number = static_cast<std::uint32_t>(message.b);
+  const bool has_descriptor = !message.descriptors.empty();
+  switch (message.type) {
+  case ControlType::lane_offer_client:
+    if (has_descriptor) {
+      LaneOffer offer;
+      offer.lane = message.a;
+      offer.runner = message.d;
+      offer.module = static_cast<std::uint32_t>(message.b >> 32);
+      offer.shape = {static_cast<std::uint32_t>(message.b), static_cast<std::uint32_t>(message.c), 1};
+      offer.spin = (message.c >> 32 & 1) != 0;
+      offer.facts = std::move(message.text);
+      core->lane_offered(offer, std::move(message.descriptors[0]));
+      send(message_of(ControlType::lane_mapped_client, offer.lane));
+      offers_.emplace(offer.lane, std::move(offer));
+    }
+    return;
+  case ControlType::lane_open_client:
+    if (const auto offer = offers_.find(message.a); offer != offers_.end() && message.descriptors.size() == 2) {
+      core->lane_opened(message.a, std::move(message.descriptors[0]));
+      runners_[offer->second.runner] = std::move(message.descriptors[1]);
+      offers_.erase(offer);
+      send(message_of(ControlType::lane_ready_client, message.a));
+    }
+    return;
+  case ControlType::arena_offer:
+    if (has_descriptor) {
+      core->arena_offered(message.a, number, std::move(message.descriptors[0]));
+      send(message_of(ControlType::arena_mapped, message.a, number));
+    }
+    return;
+  case ControlType::arena_open:
+    if (has_descriptor) {
+      core->arena_opened(message.a, number, std::move(message.descriptors[0]));
+      send(message_of(ControlType::arena_ready, message.a, number));
+    }
+    return;
+  case ControlType::arena_ready: core->arena_usable(message.a, number); return;
+  case ControlType::arena_refused: core->arena_refused(message.a); return;
+  case ControlType::runner_died:
+    runners_.erase(message.a);
+    core->runner_died(message.a, message.text);
+    return;
+  case ControlType::lane_closed: core->lane_closed(message.a); return;
+  case ControlType::route_changed: core->route_changed(); return;
+  default: return; // a message of a later release that this one need not understand
+  }
+}
+
+} // namespace ringfleet::fleet

@@ -1,0 +1,61 @@
+#pragma once
+
+// A Client's connection: one control socket, one thread that reads it and keeps the core informed. `client.hpp` is the
+// face; this is not installed.
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/call/control_message.hpp"
+#include "ringfleet/fleet/client.hpp"
+#include "ringfleet/fleet/detail/client_core.hpp"
+#include "ringfleet/memory/obituary.hpp"
+#include "ringfleet/memory/watcher.hpp"
+#include "ringfleet/os/descriptor.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ringfleet::fleet {
+
+class RemoteScheduler {
+public:
+  RemoteScheduler(std::string_view fleet_name, Nanoseconds timeout);
+  ~RemoteScheduler();
+
+  // Made with the first call: an operator who only asks needs no lanes and no epoch page.
+  [[nodiscard]] ClientCore& core();
+  // An operator request; returns the answer's JSON. Waits until the timeout, or as long as the scheduler lives.
+  [[nodiscard]] std::string ask(const std::string& request, bool patient);
+  void wait_for_end();
+
+private:
+  [[nodiscard]] call::ControlMessage exchange(const call::ControlMessage& question, bool patient);
+  void send(const call::ControlMessage& message);
+  void read();
+  void handle(call::ControlMessage& message);
+  void scheduler_is_gone();
+  [[nodiscard]] Error gone() const;
+
+  std::string name_;
+  Nanoseconds timeout_;
+  call::ControlChannel channel_;
+  std::mutex asking_; // one question at a time
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<call::ControlMessage> answers_;
+  bool gone_ = false;
+  std::mutex core_mutex_;
+  std::unique_ptr<ClientCore> core_;
+  memory::Watcher::WatchId socket_watch_ = 0;
+  std::map<std::uint64_t, LaneOffer> offers_;       // lanes under way
+  std::map<std::uint64_t, os::Descriptor> runners_; // pidfds by serial
+  memory::Obituary obituary_;
+  std::unique_ptr<memory::Watcher> watcher_; // last: its thread uses everything above
+};
+
+} // namespace ringfleet::fleet

@@ -1,0 +1,316 @@
+#include "ringfleet/fleet/scheduler.hpp"
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/base/version.hpp"
+#include "ringfleet/fleet/detail/runner_path.hpp"
+#include "ringfleet/fleet/detail/status_json.hpp"
+#include "ringfleet/fleet/module_reference.hpp"
+#include "ringfleet/os/runtime_directory.hpp"
+
+#include <atomic>
+#include <cstdio>
+#include <future>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace ringfleet::fleet {
+namespace {
+
+memory::SegmentSpec route_spec() {
+  return {memory::SegmentKind::route, sizeof(RouteLayout), 1, route_fingerprint};
+}
+
+std::string private_name() {
+  static std::atomic<unsigned> count{0};
+  return fmt::format("private-{}-{}", getpid(), count.fetch_add(1, std::memory_order_relaxed));
+}
+
+void log_to_stderr(std::string_view module, std::uint64_t runner, std::string_view line) {
+  const std::string text = fmt::format("[{}/{}] {}\n", module, runner, line);
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+} // namespace
+
+// The scheduler's own counter file.
+struct Scheduler::Counters {
+  Counters(const std::string& path, const std::string& fleet) : file(path, {fleet, "scheduler", fleet, 0}) {}
+
+  counter::CounterWriter file;
+  counter::Counter started = file.counter("runners.started");
+  counter::Counter ready = file.gauge("runners.ready");
+  counter::Counter deaths = file.counter("runners.deaths");
+  counter::Counter restarts = file.counter("restarts");
+  counter::Counter reloads_ok = file.counter("reloads.ok");
+  counter::Counter reloads_failed = file.counter("reloads.failed");
+  counter::Counter clients = file.gauge("clients");
+};
+
+Scheduler::Scheduler(Topology topology, FleetOptions options)
+    : options_(std::move(options)), name_(topology.fleet.name), module_directory_(topology.directory),
+      began_at_(monotonic_now()) {
+  check(topology);
+  options_.runner_path = find_runner_program(options_.runner_path);
+  if (!options_.on_log) {
+    options_.on_log = log_to_stderr;
+  }
+  prepare_directory();
+  try {
+    start(std::move(topology));
+  } catch (...) {
+    stop();
+    throw;
+  }
+}
+
+Scheduler::~Scheduler() {
+  stop();
+}
+
+// Takes the fleet's name and clears what a dead predecessor left under it.
+void Scheduler::prepare_directory() {
+  if (name_.empty()) {
+    name_ = private_name();
+    private_ = true;
+  }
+  directory_ = os::create_fleet_directory(name_);
+  const std::string lock_path = directory_ + "/lock";
+  lock_ = os::FileLock::try_acquire(lock_path, fmt::format("{}", getpid()));
+  if (!lock_) {
+    throw Error(
+        ErrorCode::already_exists,
+        fmt::format("start fleet '{}': it runs already, scheduler pid {}", name_, os::FileLock::note_hint(lock_path)),
+        fmt::format("end it with 'ringfleet down --fleet {}', or give this one another name", name_));
+  }
+  os::remove_tree(counter::counter_directory(directory_));
+}
+
+void Scheduler::start(Topology topology) {
+  route_descriptor_ = memory::create_anonymous_segment("ringfleet route", route_spec());
+  route_ = memory::Segment::attach_writer(
+      route_descriptor_.duplicate(), {memory::SegmentKind::route, sizeof(RouteLayout), route_fingerprint}, "route");
+  route_.close_descriptor();
+  memory::seal_segment(route_descriptor_, "route");
+  auto& route = *reinterpret_cast<RouteLayout*>(route_.writable_body().data());
+
+  ClientCore::Control control;
+  control.subscribe = [this](std::string_view module) {
+    return loop_.ask([&] {
+      const auto subscription = supervisor_->subscribe(*embedded_, module);
+      return ClientCore::Subscription{subscription.number, subscription.generation, subscription.call_timeout};
+    });
+  };
+  control.want_arena = [this](std::uint64_t lane, std::uint64_t bytes) {
+    loop_.post([this, lane, bytes] { supervisor_->broker().arena_wanted_by_client(*embedded_, lane, bytes); });
+  };
+  control.violation = [this](std::uint64_t runner, std::string what) {
+    loop_.post([this, runner, what = std::move(what)] { supervisor_->violation(*embedded_, runner, what); });
+  };
+  core_ = std::make_unique<ClientCore>(
+      memory::Segment::attach_reader(route_descriptor_.duplicate(),
+                                     {memory::SegmentKind::route, sizeof(RouteLayout), route_fingerprint}, "route"),
+      memory::Segment::heap({memory::SegmentKind::epochs, sizeof(EpochLayout), 1, epoch_fingerprint}),
+      std::move(control));
+  embedded_ = std::make_unique<EmbeddedLink>(*core_);
+
+  counters_ = std::make_unique<Counters>(counter::counter_path(directory_, "scheduler", 0), name_);
+  SupervisorOptions supervisor_options;
+  supervisor_options.fleet_name = name_;
+  supervisor_options.directory = directory_;
+  supervisor_options.runner_path = options_.runner_path;
+  supervisor_options.unlimited_restarts = options_.unlimited_restarts;
+  supervisor_options.on_log = options_.on_log;
+  supervisor_options.on_event = options_.on_event;
+  supervisor_ = std::make_unique<Supervisor>(std::move(supervisor_options), loop_, route);
+  supervisor_->attach(*embedded_);
+  if (!private_) {
+    control_ = std::make_unique<ControlServer>(
+        directory_ + "/control", loop_, *supervisor_, route_descriptor_,
+        [this](const std::string& json, ControlServer::Answer answer) { on_request(json, std::move(answer)); });
+  }
+  thread_ = std::thread([this] { run(); });
+
+  // All modules start side by side; the first failure ends the fleet.
+  std::vector<std::future<std::optional<Error>>> started;
+  for (ModuleSpec& module : topology.modules) {
+    const std::string context = fmt::format("load module '{}'", module.id);
+    ArtifactHandle artifact;
+    try {
+      artifact = ingest(module.path);
+    } catch (const Error& error) {
+      throw error.in(context);
+    }
+    module.path = artifact->path();
+    auto promise = std::make_shared<std::promise<std::optional<Error>>>();
+    started.push_back(promise->get_future());
+    loop_.ask([&] {
+      supervisor_->add_module(module, artifact, [promise](const auto& error) { promise->set_value(error); });
+    });
+  }
+  for (auto& one : started) {
+    if (const auto error = one.get()) {
+      throw *error;
+    }
+  }
+}
+
+void Scheduler::run() {
+  loop_.run([this] { return supervisor_->next_deadline(); },
+            [this](MonotonicNs now) {
+              supervisor_->on_time(now);
+              write_counters();
+            });
+}
+
+void Scheduler::stop() noexcept {
+  if (core_) {
+    core_->shut_down();
+  }
+  if (thread_.joinable()) {
+    std::promise<void> stopped;
+    loop_.post([&] { supervisor_->stop_all([&] { stopped.set_value(); }); });
+    stopped.get_future().wait();
+    // The name is free before the connections end, so that an operator who sees the end can start the next one at once.
+    std::promise<void> released;
+    loop_.post([&] {
+      for (const auto& answer : waiting_for_end_) {
+        answer("{}");
+      }
+      if (control_) {
+        control_->stop_listening();
+      }
+      released.set_value();
+    });
+    released.get_future().wait();
+    loop_.stop();
+    thread_.join();
+  }
+  counters_.reset();
+  if (lock_) {
+    os::remove_tree(private_ ? directory_ : counter::counter_directory(directory_));
+    lock_.reset();
+  }
+  control_.reset();
+  supervisor_.reset();
+}
+
+void Scheduler::write_counters() {
+  const auto& totals = supervisor_->totals();
+  counters_->started.set(totals.started);
+  counters_->ready.set(supervisor_->runners_ready());
+  counters_->deaths.set(totals.deaths);
+  counters_->restarts.set(totals.restarts);
+  counters_->reloads_ok.set(totals.reloads_ok);
+  counters_->reloads_failed.set(totals.reloads_failed);
+  counters_->clients.set(supervisor_->clients());
+}
+
+ArtifactHandle Scheduler::ingest(std::string_view reference) {
+  if (is_hash_reference(reference)) {
+    return artifacts_.find(reference);
+  }
+  return artifacts_.ingest(resolve_module_reference(reference, ModuleSearch::from_environment(module_directory_)));
+}
+
+void Scheduler::load(ModuleSpec module) {
+  check(module);
+  ArtifactHandle artifact;
+  try {
+    artifact = ingest(module.path);
+  } catch (const Error& error) {
+    throw error.in(fmt::format("load module '{}'", module.id));
+  }
+  module.path = artifact->path();
+  std::promise<std::optional<Error>> started;
+  loop_.ask([&] { supervisor_->add_module(module, artifact, [&](const auto& error) { started.set_value(error); }); });
+  if (const auto error = started.get_future().get()) {
+    throw *error;
+  }
+}
+
+DeployReport Scheduler::reload(std::string_view module, std::string_view path) {
+  std::promise<std::pair<DeployReport, std::optional<Error>>> done;
+  try {
+    const ArtifactHandle artifact =
+        ingest(path.empty() ? loop_.ask([&] { return supervisor_->path_of(module); }) : std::string(path));
+    loop_.ask([&] {
+      supervisor_->reload(module, artifact, [&](const DeployReport& report, const std::optional<Error>& error) {
+        done.set_value({report, error});
+      });
+    });
+  } catch (const Error& error) {
+    throw error.in(fmt::format("reload module '{}'", module));
+  }
+  const auto [report, error] = done.get_future().get();
+  if (error) {
+    throw *error;
+  }
+  return report;
+}
+
+void Scheduler::unload(std::string_view module) {
+  std::promise<void> done;
+  loop_.ask([&] {
+    supervisor_->unload(module, [&](const DeployReport&, const std::optional<Error>&) { done.set_value(); });
+  });
+  done.get_future().wait();
+}
+
+FleetStatus Scheduler::status_on_loop() const {
+  FleetStatus status;
+  status.name = name_;
+  status.directory = directory_;
+  status.scheduler_pid = getpid();
+  status.version = version;
+  status.uptime_ns = monotonic_now() - began_at_;
+  status.clients = supervisor_->clients();
+  status.modules = supervisor_->status();
+  return status;
+}
+
+FleetStatus Scheduler::status() {
+  return loop_.ask([this] { return status_on_loop(); });
+}
+
+ModuleInfo Scheduler::show(std::string_view module) {
+  return loop_.ask([&] { return supervisor_->show(module); });
+}
+
+void Scheduler::wait_for_stop() {
+  os::Poller poller;
+  poller.add(stop_requested_.fd(), 0);
+  while (poller.wait(never).empty()) {
+  }
+}
+
+// Loop thread. An operator's path is read here: hashing a module takes about a millisecond per megabyte, and calls do
+// not pass here.
+void Scheduler::on_request(const std::string& json, ControlServer::Answer answer) {
+  try {
+    const OperatorRequest request = operator_request_from_json(json);
+    if (request.op == "status") {
+      answer(to_json(status_on_loop()));
+    } else if (request.op == "show") {
+      answer(to_json(supervisor_->show(request.module)));
+    } else if (request.op == "reload") {
+      const ArtifactHandle artifact =
+          ingest(request.path.empty() ? supervisor_->path_of(request.module) : request.path);
+      supervisor_->reload(request.module, artifact,
+                          [answer](const DeployReport& report, const std::optional<Error>& error) {
+                            answer(error ? to_json(*error) : to_json(report));
+                          });
+    } else if (request.op == "down") {
+      waiting_for_end_.push_back(std::move(answer));
+      stop_requested_.signal();
+    } else {
+      throw Error(ErrorCode::bad_message, fmt::format("operator request '{}'", request.op),
+                  "known are status, show, reload and down");
+    }
+  } catch (const Error& error) {
+    answer(to_json(error));
+  }
+}
+
+} // namespace ringfleet::fleet

@@ -108,11 +108,13 @@ Waited CallerLane::wait(std::uint64_t position, MonotonicNs deadline) {
     if (look(position, waited)) {
       return waited;
     }
-    if (monotonic_now() >= deadline) {
+    const auto now = monotonic_now();
+    if (now >= deadline) {
       waited.status = WaitStatus::timed_out;
       return waited;
     }
     park(position, stamp_seen, obituary_seen, nullptr, deadline);
+    ladder_.parked_for(monotonic_now() - now);
   }
 }
 

@@ -52,7 +52,9 @@ void ServerPark::wait(std::uint32_t control_seen, MonotonicNs deadline) {
   }
   words_[count++] = {&control_word_, control_seen, false};
   if (!has_work(control_seen)) {
+    const auto begin = monotonic_now();
     (void)os::futex_wait_any(std::span(words_).first(count), deadline);
+    ladder_.parked_for(monotonic_now() - begin);
   }
 }
 

@@ -7,6 +7,7 @@
 // The tight rung has no `pause`: on the path of a message the pause is the longest part of the delay.
 
 #include "ringfleet/base/atomics.hpp"
+#include "ringfleet/base/clock.hpp"
 
 #include <cstdint>
 
@@ -18,8 +19,9 @@ struct LadderSteps {
   std::uint32_t yields = 0; // looks after giving up the core
 };
 
-// For `cpus` cores that this process may run on.
-[[nodiscard]] LadderSteps ladder_for(unsigned cpus) noexcept;
+// On a machine with one core: park at once. A process tied to one of several cores may share it with its peer or not,
+// so it spins briefly and then yields.
+[[nodiscard]] LadderSteps ladder_for(unsigned allowed_cpus, unsigned online_cpus) noexcept;
 // Asks the kernel once per process, then remembers.
 [[nodiscard]] const LadderSteps& ladder_for_this_process();
 
@@ -50,8 +52,11 @@ template <class Ready>
   return false;
 }
 
-// Shortens the ladder where climbing it does not pay (the peer is slow, or has no core to run on), and lengthens it
-// again where it does. Any thread; the measure is a hint, and a lost update only delays the adaptation.
+// Shortens the ladder where climbing it does not pay, because the peer is slow or has no core to run on, and lengthens
+// it again where it does. A wait that ended in a park of less than `worth_climbing` counts as one that should have been
+// climbed: two peers that park on each other make every wait as long as two wakes, and would never get out of it if
+// only a success lengthened the ladder. Any thread; the measure is a hint, and a lost update only delays the
+// adaptation.
 class AdaptiveLadder {
 public:
   explicit AdaptiveLadder(const LadderSteps& full) noexcept : full_(full) {}
@@ -61,14 +66,33 @@ public:
     const auto shift = Atomics::load_relaxed(shift_);
     const bool found =
         ring::climb(LadderSteps{full_.spins >> shift, full_.pauses >> shift, full_.yields >> shift}, ready);
-    if (found ? shift > 0 : shift < shift_max) {
-      Atomics::store_relaxed(shift_, found ? shift - 1 : shift + 1);
+    if (found && shift > 0) {
+      lengthen(shift);
     }
     return found;
   }
 
+  // After a park that followed a failed climb.
+  void parked_for(MonotonicNs duration_ns) noexcept {
+    const auto shift = Atomics::load_relaxed(shift_);
+    if (duration_ns < worth_climbing_ns) {
+      lengthen(shift);
+    } else if (shift < shift_max) {
+      Atomics::store_relaxed(shift_, shift + 1);
+    }
+  }
+
 private:
+  // Far above two wakes on a slow virtual machine, so far that the climb before is a few percent of it.
+  static constexpr MonotonicNs worth_climbing_ns = 500'000;
   static constexpr std::uint32_t shift_max = 6;
+
+  void lengthen(std::uint32_t shift) noexcept {
+    if (shift > 0) {
+      Atomics::store_relaxed(shift_, shift - 1);
+    }
+  }
+
   LadderSteps full_;
   std::uint32_t shift_ = 0;
 };

@@ -147,7 +147,7 @@ public:
   [[nodiscard]] RequestFields request_fields(std::uint64_t position) const noexcept;
   // 0: the payload is inline.
   [[nodiscard]] std::uint64_t request_payload_word(std::uint64_t position) const noexcept {
-    return A::load_relaxed(request(position).payload) & ~payload_chain_bit;
+    return A::load_relaxed(request(position).payload);
   }
   [[nodiscard]] std::uint32_t request_payload_bytes(std::uint64_t position) const noexcept {
     return A::load_relaxed(request(position).payload_bytes);

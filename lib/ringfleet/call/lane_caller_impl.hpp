@@ -82,12 +82,9 @@ template <class A>
 void LaneCaller<A>::fill_header(std::uint64_t position, const RequestFields& fields, std::uint64_t payload,
                                 std::uint32_t bytes) noexcept {
   auto& header = request(position);
-  if (!fields.chain.empty()) {
-    auto& chain = cold(position).chain;
-    std::fill(std::begin(chain), std::end(chain), std::uint16_t{0});
-    std::copy_n(fields.chain.begin(), std::min(fields.chain.size(), std::size(chain)), std::begin(chain));
-    payload |= payload_chain_bit;
-  }
+  const auto passed = std::min(fields.chain.size(), std::size(header.chain));
+  std::fill(std::copy_n(fields.chain.begin(), passed, std::begin(header.chain)), std::end(header.chain),
+            std::uint16_t{0});
   A::store_relaxed(header.deadline_ns, fields.deadline);
   A::store_relaxed(header.payload, payload);
   A::store_relaxed(header.method, fields.method);
@@ -259,13 +256,9 @@ bool LaneCaller<A>::is_busy() const noexcept {
 template <class A>
 RequestFields LaneCaller<A>::request_fields(std::uint64_t position) const noexcept {
   const auto& header = request(position);
-  RequestFields fields{A::load_relaxed(header.method), A::load_relaxed(header.deadline_ns), {}};
-  if ((A::load_relaxed(header.payload) & payload_chain_bit) != 0) {
-    const auto& chain = cold(position).chain;
-    fields.chain = std::span(
-        chain, static_cast<std::size_t>(std::find(std::begin(chain), std::end(chain), 0) - std::begin(chain)));
-  }
-  return fields;
+  const auto end = std::find(std::begin(header.chain), std::end(header.chain), 0);
+  return {A::load_relaxed(header.method), A::load_relaxed(header.deadline_ns),
+          std::span(std::begin(header.chain), end)};
 }
 
 } // namespace ringfleet::call

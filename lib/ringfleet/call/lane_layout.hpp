@@ -4,7 +4,7 @@
 //
 // Client's segment (the client writes; the runner maps it read-only):
 //
-//   0                  request slot 0     round_up(32 + slot_bytes, 64) bytes each
+//   0                  request slot 0     64 + round_up(slot_bytes, 64) bytes each
 //                      request slot 1 …
 //   slots * stride     cold line 0        64 bytes each
 //                      cold line 1 …
@@ -16,11 +16,18 @@
 //        |          deadline_ns            |                   |            released             |
 //    +16 +----------------+----------------+               +16 +----------------+----------------+
 //        |            payload              |                   |             cancel              |
-//    +24 +----------------+----------------+               +24 +-------+--------+-------+--------+
-//        |     method     | payload_bytes  |                   |      chain: 6 x u16             |
-//    +32 +----------------+----------------+               +36 +-------+--------+-------+--------+
-//        |   inline payload (slot_bytes)   |                   |           (unused)              |
-//        +----------------+----------------+               +64 +----------------+----------------+
+//    +24 +----------------+----------------+               +24 +----------------+----------------+
+//        |     method     | payload_bytes  |                   |            (unused)             |
+//    +32 +-------+--------+-------+--------+               +64 +----------------+----------------+
+//        |      chain: 6 x u16             |
+//    +44 +-------+--------+-------+--------+
+//        |            (unused)             |
+//    +64 +----------------+----------------+
+//        |   inline payload (slot_bytes)   |
+//        +----------------+----------------+
+//
+// The payload has lines of its own: whoever writes it never touches the line of the stamp, which the other side is
+// reading all the time, until everything else is in place.
 //
 // Runner's segment (the runner writes; the client maps it read-only):
 //
@@ -39,13 +46,12 @@
 //        |     status     |  module_code   |                   |     count      |   (unused)     |
 //    +24 +----------------+----------------+               +24 +----------------+----------------+
 //        | payload_bytes  |    (unused)    |
-//    +32 +----------------+----------------+
+//    +64 +----------------+----------------+
 //        |   inline payload (slot_bytes)   |
 //        +----------------+----------------+
 //
 // A stamp is position + 1, so a fresh segment (zeros) holds no message. A payload word of 0 means "inline"; otherwise
-// bits 56..60 are the arena's number (1..16) and bits 0..47 the offset in it. Bit 63 of a request's word says that the
-// chain in the cold line is filled in; without it the runner need not touch that line.
+// bits 56..60 are the arena's number (1..16) and bits 0..47 the offset in it.
 
 #include "ringfleet/base/bits.hpp"
 #include "ringfleet/base/cache_line.hpp"
@@ -71,6 +77,8 @@ struct RequestHeader {
   std::uint64_t payload;
   std::uint32_t method;
   std::uint32_t payload_bytes;
+  std::uint16_t chain[limits::call_depth_max + 1]; // numbers of the modules this request has passed, 0 ends it
+  std::uint32_t unused[5];
 };
 
 struct ReplyHeader {
@@ -79,15 +87,14 @@ struct ReplyHeader {
   std::uint32_t status;
   std::uint32_t module_code; // two's complement
   std::uint32_t payload_bytes;
-  std::uint32_t unused;
+  std::uint32_t unused[9];
 };
 
 struct ColdLine {
   std::uint64_t awaited;  // stamp a parked thread of the client waits for
   std::uint64_t released; // stamp whose reply the client has finished with; written when the reply lay in an arena
   std::uint64_t cancel;   // stamp of a cancelled request
-  std::uint16_t chain[limits::call_depth_max + 1]; // numbers of the modules this request has passed, 0 ends it
-  std::uint32_t unused[7];
+  std::uint64_t unused[5];
 };
 
 struct LaneControl {
@@ -105,7 +112,6 @@ struct Progress {
 };
 
 inline constexpr std::uint64_t lane_is_open = ~std::uint64_t{0};
-inline constexpr std::uint64_t payload_chain_bit = std::uint64_t{1} << 63;
 inline constexpr std::uint64_t lane_layout_version = 1;
 
 inline constexpr std::size_t control_guard_offset = page_bytes;
@@ -152,15 +158,15 @@ inline constexpr std::size_t replies_offset = 4 * page_bytes;
   return hash;
 }
 
-static_assert(sizeof(RequestHeader) == 32 && sizeof(ReplyHeader) == 32);
+static_assert(sizeof(RequestHeader) == cache_line_bytes && sizeof(ReplyHeader) == cache_line_bytes);
 static_assert(offsetof(RequestHeader, stamp) == 0 && offsetof(RequestHeader, deadline_ns) == 8 &&
               offsetof(RequestHeader, payload) == 16 && offsetof(RequestHeader, method) == 24 &&
-              offsetof(RequestHeader, payload_bytes) == 28);
+              offsetof(RequestHeader, payload_bytes) == 28 && offsetof(RequestHeader, chain) == 32);
 static_assert(offsetof(ReplyHeader, stamp) == 0 && offsetof(ReplyHeader, payload) == 8 &&
               offsetof(ReplyHeader, status) == 16 && offsetof(ReplyHeader, module_code) == 20 &&
               offsetof(ReplyHeader, payload_bytes) == 24);
 static_assert(sizeof(ColdLine) == cache_line_bytes && offsetof(ColdLine, awaited) == 0 &&
-              offsetof(ColdLine, released) == 8 && offsetof(ColdLine, cancel) == 16 && offsetof(ColdLine, chain) == 24);
+              offsetof(ColdLine, released) == 8 && offsetof(ColdLine, cancel) == 16);
 static_assert(offsetof(LaneControl, closed) == 0 && offsetof(LaneControl, closed_bell) == 8 &&
               offsetof(LaneControl, server_awaits) == cache_line_pair_bytes);
 static_assert(sizeof(Progress) == cache_line_bytes && offsetof(Progress, first_stamp) == 0 &&

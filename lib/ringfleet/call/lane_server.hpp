@@ -169,19 +169,15 @@ Taken LaneServer<A>::poll(const frame::ArenaViews& arenas, Request& out) noexcep
   out.position = next_;
   out.deadline = A::load_relaxed(header.deadline_ns);
   out.method = A::load_relaxed(header.method);
-  if ((payload & payload_chain_bit) != 0) {
-    std::copy_n(std::begin(cold(next_).chain), out.chain.size(), out.chain.begin());
-  } else {
-    out.chain.fill(0);
-  }
-  const auto place = payload & ~payload_chain_bit;
+  std::copy_n(std::begin(header.chain), out.chain.size(), out.chain.begin());
   const auto inline_bytes = client_.subspan(request_offset(shape_, next_) + sizeof(RequestHeader), shape_.slot_bytes);
   ++next_;
-  if (place == 0 && bytes <= shape_.slot_bytes) {
+  if (payload == 0 && bytes <= shape_.slot_bytes) {
     out.payload = inline_bytes.first(bytes);
     return Taken::request;
   }
-  const auto resolved = place != 0 && bytes <= limits::payload_bytes_max ? arenas.resolve(place, bytes) : std::nullopt;
+  const auto resolved =
+      payload != 0 && bytes <= limits::payload_bytes_max ? arenas.resolve(payload, bytes) : std::nullopt;
   if (!resolved) {
     out.payload = {};
     return Taken::bad_request;

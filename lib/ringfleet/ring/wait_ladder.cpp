@@ -12,11 +12,11 @@ LadderSteps ladder_for(unsigned allowed_cpus, unsigned online_cpus) noexcept {
     return {};
   }
   if (allowed_cpus <= 1) {
-    return {.spins = 500, .pauses = 0, .yields = 40};
+    return {.spins = 50, .yields = 40};
   }
-  // About 1, 15 and 20 µs: together what parking and being woken costs, so that waiting never costs more than twice the
-  // better of the two choices.
-  return {.spins = 1'000, .pauses = 600, .yields = 40};
+  // About 15 µs, then 20 µs: together what parking and being woken costs, so that waiting never costs more than twice
+  // the better of the two choices.
+  return {.spins = 600, .yields = 40};
 }
 
 const LadderSteps& ladder_for_this_process() {

@@ -1,10 +1,12 @@
 #pragma once
 
-// How to wait: look at once, look in a tight loop, look with a pause between, look after yielding, then park. Nobody
-// sleeps in a loop. How long each rung is depends on the machine: with one core a spinning waiter only keeps the
-// producer from running, so there it parks at once.
+// How to wait: look, look again after a short pause, look after yielding, then park. Nobody sleeps in a loop. How long
+// each rung is depends on the machine: with one core a spinning waiter only keeps the producer from running, so there
+// it parks at once.
 //
-// The tight rung has no `pause`: on the path of a message the pause is the longest part of the delay.
+// The pause between two looks is part of the speed: a reader that looks without it takes the lines away from the writer
+// between two of its stores. Measured on a lane (64 bytes in and out, two processes): 1.2 to 2 times the bounce of a
+// line without the pause, about once with it.
 
 #include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/clock.hpp"
@@ -14,8 +16,7 @@
 namespace ringfleet::ring {
 
 struct LadderSteps {
-  std::uint32_t spins = 0;  // looks back to back
-  std::uint32_t pauses = 0; // looks with a pause before each
+  std::uint32_t spins = 0;  // looks with a pause after each
   std::uint32_t yields = 0; // looks after giving up the core
 };
 
@@ -36,12 +37,7 @@ template <class Ready>
     if (ready()) {
       return true;
     }
-  }
-  for (std::uint32_t i = 0; i < steps.pauses; ++i) {
     pause_core();
-    if (ready()) {
-      return true;
-    }
   }
   for (std::uint32_t i = 0; i < steps.yields; ++i) {
     yield_core();
@@ -64,8 +60,7 @@ public:
   template <class Ready>
   [[nodiscard]] bool climb(Ready&& ready) {
     const auto shift = Atomics::load_relaxed(shift_);
-    const bool found =
-        ring::climb(LadderSteps{full_.spins >> shift, full_.pauses >> shift, full_.yields >> shift}, ready);
+    const bool found = ring::climb(LadderSteps{full_.spins >> shift, full_.yields >> shift}, ready);
     if (found && shift > 0) {
       lengthen(shift);
     }

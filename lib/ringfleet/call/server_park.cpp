@@ -8,7 +8,7 @@
 namespace ringfleet::call {
 
 ServerPark::ServerPark(const std::uint32_t& control_word)
-    : control_word_(control_word), ladder_(ring::ladder_for_this_process()) {}
+    : control_word_(control_word), words_(1), ladder_(ring::ladder_for_this_process()) {}
 
 void ServerPark::add(ServerLane& lane) {
   if (lanes_.size() == limits::lanes_per_runner_max) {
@@ -28,7 +28,7 @@ void ServerPark::remove(ServerLane& lane) {
 
 bool ServerPark::has_work(std::uint32_t control_seen) const noexcept {
   for (auto* lane : lanes_) {
-    if (lane->has_request()) {
+    if (!lane->is_closed() && lane->has_request()) {
       return true;
     }
   }

@@ -76,13 +76,19 @@ void ControlLoop::handle_lane(ControlMessage& message) {
     case ControlType::lane_offer: offer_lane(message); return;
     case ControlType::lane_open: open_lane(message); return;
     case ControlType::lane_drop: drop_lane(message.a); return;
+    case ControlType::arena_offer:
+    case ControlType::arena_open:
+    case ControlType::arena_ready:
+    case ControlType::arena_refused:
+      // Lane numbers are unique in a fleet: an arena belongs to a lane served here, or to one this runner calls on.
+      if (const auto lane = lanes_.find(message.a); lane != lanes_.end()) {
+        handle_arena(*lane->second, message);
+        return;
+      }
+      break;
     default: break;
     }
-    if (const auto lane = lanes_.find(message.a); lane != lanes_.end()) {
-      handle_arena(*lane->second, message);
-    } else {
-      nested_.handle(message);
-    }
+    nested_.handle(message);
   } catch (const Error& error) {
     send(ControlType::violation, message.a, 0,
          fmt::format("{} of lane {}: {}", call::to_string(message.type), message.a, error.what()));
@@ -142,9 +148,7 @@ void ControlLoop::handle_arena(RunnerLane& lane, ControlMessage& message) {
     lane.open_request_arena(number, take_descriptor(message));
     send(ControlType::arena_ready, message.a, message.b);
     break;
-  default:
-    throw Error(ErrorCode::bad_message,
-                fmt::format("a runner does not understand '{}'", call::to_string(message.type)));
+  default: break;
   }
 }
 

@@ -153,10 +153,6 @@ NestedCalls::LanePtr NestedCalls::find(std::uint64_t lane) {
   return found == lanes_.end() ? nullptr : found->second;
 }
 
-bool NestedCalls::has_lane(std::uint64_t lane) {
-  return find(lane) != nullptr;
-}
-
 void NestedCalls::handle(ControlMessage& message) {
   switch (message.type) {
   case ControlType::subscribed:

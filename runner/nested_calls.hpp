@@ -32,7 +32,6 @@ public:
 
   // Control thread: a message that belongs to the client half. Throws Error.
   void handle(call::ControlMessage& message);
-  [[nodiscard]] bool has_lane(std::uint64_t lane);
 
 private:
   enum class Answer : std::uint8_t { awaited, subscribed, refused };

@@ -4,8 +4,6 @@
 
 #include <doctest/doctest.h>
 
-#include <csignal>
-
 using namespace ringfleet;
 using namespace ringfleet::test;
 using call::ControlType;

@@ -120,6 +120,7 @@ void Scheduler::start(Topology topology) {
   supervisor_options.fleet_name = name_;
   supervisor_options.directory = directory_;
   supervisor_options.runner_path = options_.runner_path;
+  supervisor_options.stop_timeout = topology.fleet.stop_timeout;
   supervisor_options.unlimited_restarts = options_.unlimited_restarts;
   supervisor_options.on_log = options_.on_log;
   supervisor_options.on_event = options_.on_event;

@@ -148,7 +148,10 @@ void Runner::handle(call::ControlMessage& message) {
     facts_ = call::decode_module_description(message.text);
     facts_text_ = std::move(message.text);
     return;
-  case call::ControlType::failed: failure_ = std::move(message.text); return;
+  case call::ControlType::failed:
+    failure_ = std::move(message.text);
+    end_by_force("killed: its module could not be started");
+    return;
   case call::ControlType::probed:
     if (state_ != RunnerState::starting || !failure_.empty()) {
       return;
@@ -228,7 +231,7 @@ void Runner::stop() {
     return;
   }
   state_ = RunnerState::stopping;
-  deadline_ = deadline_after(monotonic_now(), limits::stop_timeout);
+  deadline_ = deadline_after(monotonic_now(), spec_.stop_timeout);
   call::ControlMessage message;
   message.type = call::ControlType::stop;
   send(message);
@@ -260,7 +263,7 @@ void Runner::on_time(MonotonicNs now) {
   case RunnerState::stopping:
     if (force_step_++ == 0) {
       child_.signal(SIGTERM);
-      deadline_ = deadline_after(now, limits::stop_timeout);
+      deadline_ = deadline_after(now, spec_.stop_timeout);
     } else {
       end_by_force("killed: its shutdown did not return");
     }

@@ -48,6 +48,7 @@ struct RunnerSpec {
   std::string config;       // JSON text
   std::shared_ptr<const Artifact> artifact;
   Nanoseconds start_timeout{};
+  Nanoseconds stop_timeout{};
   std::string counter_path; // created here, removed when the runner is gone
   std::string fleet_name;
 };
@@ -86,7 +87,7 @@ public:
 
   // ready → draining: no lane accepts more; on_drained follows, or the deadline passes and it is ended by force.
   void drain(Nanoseconds timeout);
-  // → stopping: module shutdown, then SIGTERM, then SIGKILL, each after `limits::stop_timeout`.
+  // → stopping: module shutdown, then SIGTERM, then SIGKILL, each after `stop_timeout`.
   void stop();
   // SIGKILL now; `reason` becomes the cause.
   void end_by_force(std::string reason);

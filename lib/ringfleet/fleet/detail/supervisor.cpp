@@ -95,6 +95,7 @@ std::uint64_t Supervisor::start_runner(Module& module, std::shared_ptr<const Art
   spec.config = module.spec.config;
   spec.artifact = std::move(artifact);
   spec.start_timeout = module.spec.start_timeout;
+  spec.stop_timeout = options_.stop_timeout;
   spec.counter_path = counter::counter_path(options_.directory, "runner", spec.serial);
   spec.fleet_name = options_.fleet_name;
   const std::uint64_t serial = spec.serial;

@@ -32,6 +32,7 @@ struct SupervisorOptions {
   std::string fleet_name;
   std::string directory;   // for the runners' counter files
   std::string runner_path; // of ringfleet-runner
+  Nanoseconds stop_timeout{};
   bool unlimited_restarts = false;
   std::function<void(std::string_view module, std::uint64_t runner, std::string_view line)> on_log;
   std::function<void(std::string_view event)> on_event;

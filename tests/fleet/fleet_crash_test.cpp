@@ -1,0 +1,222 @@
+// What happens when a runner dies or hangs: the caller gets one error that names call and cause, everybody else notices
+// nothing.
+
+#include "fleet_fixture.hpp"
+
+#include <csignal>
+#include <cstring>
+#include <map>
+#include <random>
+#include <set>
+
+#include <dirent.h>
+
+using namespace ringfleet;
+using namespace ringfleet::test;
+
+namespace {
+
+pid_t pid_of(const Fleet& fleet, std::string_view module, std::size_t index = 0) {
+  for (const ModuleStatus& status : fleet.status().modules) {
+    if (status.id == module && index < status.runners.size()) {
+      return status.runners[index].pid;
+    }
+  }
+  return 0;
+}
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  DIR* directory = opendir("/proc/self/fd");
+  REQUIRE(directory != nullptr);
+  while (readdir(directory) != nullptr) {
+    ++count;
+  }
+  closedir(directory);
+  return count;
+}
+
+} // namespace
+
+TEST_CASE("fleet: every way to die in a call is named to its caller, and other modules serve on") { // F6, fault 10 11
+                                                                                                    // 12 13 20
+  const RuntimeDirectory directory;
+  Listener listener;
+  auto options = listener.options();
+  options.unlimited_restarts = true;
+  Fleet fleet(topology_of({module_of("bad", shipped("misbehave")), module_of("echo", shipped("echo"), 2)}), options);
+  const Method echo = fleet.method("echo", "echo");
+  const std::set<pid_t> before{pid_of(fleet, "echo", 0), pid_of(fleet, "echo", 1)};
+
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> answered{0};
+  std::atomic<std::uint64_t> wrong{0};
+  std::thread load([&] {
+    for (std::uint64_t i = 0; !stop; ++i) {
+      const Reply reply = echo.call(std::to_string(i), {20s});
+      wrong += reply.text() != std::to_string(i);
+      ++answered;
+    }
+  });
+  struct Death {
+    const char* method;
+    const char* cause;
+  };
+  for (const Death& death : {Death{"segfault", "SIGSEGV"}, Death{"abort", "SIGABRT"}, Death{"exit", "exited with"},
+                             Death{"overflow_stack", "SIGSEGV"}, Death{"scribble", ""}}) {
+    CAPTURE(death.method);
+    const Reply reply = fleet.call("bad", death.method, "", {20s});
+    if (std::string_view(death.method) == "scribble") {
+      // It wrecks its own memory only: the reply is an error of some kind, or the runner is ended.
+      CHECK_FALSE(reply.ok());
+    } else {
+      CHECK(reply.status() == CallStatus::runner_lost);
+      CHECK(contains(reply.error(), std::string("bad.") + death.method));
+      CHECK_MESSAGE(contains(reply.error(), death.cause), reply.error());
+    }
+    CHECK(fleet.call("bad", "ok", "", {20s}).ok()); // its successor serves
+  }
+  stop = true;
+  load.join();
+  CHECK(answered > 0);
+  CHECK(wrong == 0);
+  CHECK(std::set<pid_t>{pid_of(fleet, "echo", 0), pid_of(fleet, "echo", 1)} == before);
+}
+
+TEST_CASE("fleet: a call that never ends gets its runner killed as hung") { // F8, fault 18
+  const RuntimeDirectory directory;
+  Listener listener;
+  Fleet fleet(topology_of({module_of("bad", shipped("misbehave"))}), listener.options());
+  const Reply reply = fleet.call("bad", "loop", "", {20ms});
+  CHECK(reply.status() == CallStatus::deadline_exceeded);
+  CHECK(listener.wait_for_event("killed: hung"));
+  CHECK(fleet.call("bad", "ok", "", {20s}).ok());
+}
+
+TEST_CASE("fleet: a stopped runner is found hung, and the calls it had not started move on") { // F8, fault 8
+  const RuntimeDirectory directory;
+  Listener listener;
+  Fleet fleet(topology_of({module_of("echo", shipped("echo"), 2)}), listener.options());
+  const Method echo = fleet.method("echo", "echo");
+  REQUIRE(echo.call("warm").ok());
+  const pid_t stopped = pid_of(fleet, "echo", 0);
+  REQUIRE(kill(stopped, SIGSTOP) == 0);
+  std::vector<PendingCall> calls;
+  for (int i = 0; i < 40; ++i) {
+    calls.push_back(echo.start(std::to_string(i), {20s}));
+  }
+  // Half of them wait in the stopped runner's lane. Its end sets them free.
+  REQUIRE(kill(stopped, SIGKILL) == 0);
+  int moved = 0;
+  for (int i = 0; i < 40; ++i) {
+    const Reply reply = calls[static_cast<std::size_t>(i)].get();
+    REQUIRE_MESSAGE(reply.ok(), reply.error());
+    CHECK(reply.text() == std::to_string(i));
+    moved += reply.retries() != 0;
+  }
+  CHECK(moved > 0);
+}
+
+TEST_CASE("fleet: runners killed at random under load lose no call and answer none twice") { // F7, fault 1 5
+  const RuntimeDirectory directory;
+  FleetOptions options;
+  options.unlimited_restarts = true;
+  auto module = module_of("echo", shipped("echo"), 2);
+  module.slots = 16;
+  Fleet fleet(topology_of({module}), options);
+  const Method echo = fleet.method("echo", "echo");
+  const std::uint64_t seed = std::random_device{}();
+  MESSAGE("seed ", seed);
+  std::mt19937_64 random(seed);
+
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> accepted{0};
+  std::atomic<std::uint64_t> answered{0};
+  std::atomic<std::uint64_t> failed{0};
+  std::atomic<std::uint64_t> wrong{0};
+  std::vector<std::thread> callers;
+  for (int thread = 0; thread < 3; ++thread) {
+    callers.emplace_back([&, thread] {
+      for (std::uint64_t i = 0; !stop; ++i) {
+        const std::string text = std::to_string(thread) + ":" + std::to_string(i);
+        ++accepted;
+        const Reply reply = thread == 0 ? echo.start(text, {30s}).get() : echo.call(text, {30s});
+        if (reply.ok()) {
+          wrong += reply.text() != text;
+          ++answered;
+        } else {
+          wrong += reply.status() != CallStatus::runner_lost;
+          ++failed;
+        }
+      }
+    });
+  }
+  for (int kills = 0; kills < 200; ++kills) {
+    const std::uint64_t goal = answered + 20 + random() % 200;
+    while (answered < goal) {
+      std::this_thread::yield();
+    }
+    if (const pid_t victim = pid_of(fleet, "echo", random() % 2); victim != 0) {
+      kill(victim, SIGKILL);
+    }
+  }
+  stop = true;
+  for (auto& caller : callers) {
+    caller.join();
+  }
+  CHECK(wrong == 0);
+  CHECK(accepted == answered + failed);
+  MESSAGE(accepted.load(), " calls, ", failed.load(), " ended with their runner");
+}
+
+TEST_CASE("fleet: after many deaths there are as many descriptors as before") { // RELIABILITY R
+  const RuntimeDirectory directory;
+  FleetOptions options;
+  options.unlimited_restarts = true;
+  Fleet fleet(topology_of({module_of("bad", shipped("misbehave"))}), options);
+  REQUIRE(fleet.call("bad", "ok", "", {20s}).ok());
+  const std::size_t before = open_descriptors();
+  for (int i = 0; i < 30; ++i) {
+    CHECK(fleet.call("bad", "abort", "", {20s}).status() == CallStatus::runner_lost);
+  }
+  REQUIRE(fleet.call("bad", "ok", "", {20s}).ok());
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("fleet: a module that dies again and again is refused at once instead of keeping callers waiting") { // F8
+  const RuntimeDirectory directory;
+  Listener listener;
+  Fleet fleet(topology_of({module_of("bad", shipped("misbehave"))}), listener.options());
+  for (int i = 0; i < 5; ++i) {
+    CHECK(fleet.call("bad", "abort", "", {20s}).status() == CallStatus::runner_lost);
+  }
+  const Reply refused = fleet.call("bad", "ok", "", {20s});
+  CHECK(refused.status() == CallStatus::no_runner);
+  CHECK(contains(refused.error(), "bad.ok"));
+  CHECK(fleet.status().modules.front().state == "Failed");
+}
+
+TEST_CASE("fleet: modules that cannot be started are refused by name, and leave nothing behind") { // F1, fault 22 23
+  const RuntimeDirectory directory;
+  write_file(directory.scratch().file("text.so"), "this is not a module");
+  struct Bad {
+    std::string path;
+    const char* part;
+  };
+  for (const Bad& bad :
+       {Bad{directory.scratch().file("missing.so"), "missing.so"}, Bad{directory.scratch().file("text.so"), "ELF"},
+        Bad{test_module("no_symbols"), "ringfleet_module"}, Bad{test_module("wrong_abi_version"), "ABI"},
+        Bad{test_module("wrong_struct_size"), "size"}, Bad{test_module("constructor_aborts"), "SIGABRT"},
+        Bad{test_module("undefined_symbol"), "undefined symbol"}, Bad{test_module("init_fails"), "init"}}) {
+    CAPTURE(bad.path);
+    const std::string error = error_of([&] { Fleet fleet(topology_of({module_of("bad", bad.path)})); });
+    CHECK_MESSAGE(contains(error, bad.part), error);
+    CHECK(contains(error, "'bad'"));
+  }
+  for (const char* name : {"constructor_hangs", "init_hangs"}) {
+    auto module = module_of("bad", test_module(name));
+    module.start_timeout = 300ms;
+    const std::string error = error_of([&] { Fleet fleet(topology_of({module})); });
+    CHECK_MESSAGE(contains(error, "start_timeout"), error);
+  }
+}

@@ -1,0 +1,170 @@
+// Reload, unload, rollback, load at run time: nothing fails, nothing is lost, a failure changes nothing.
+
+#include "fleet_fixture.hpp"
+
+#include <csignal>
+
+using namespace ringfleet;
+using namespace ringfleet::test;
+
+TEST_CASE(
+    "deploy: a reload under load fails no call; before the flip the old version answers, after it the new") { // F10
+  const RuntimeDirectory directory;
+  Fleet fleet(topology_of({module_of("zstd", shipped("zstd_v1"), 2)}));
+  const Method compress = fleet.method("zstd", "compress");
+  REQUIRE(compress.call("abc").version() == "1.0.0");
+
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> failed{0};
+  std::atomic<std::uint64_t> interleaved{0};
+  std::vector<std::thread> callers;
+  for (int thread = 0; thread < 3; ++thread) {
+    callers.emplace_back([&] {
+      bool seen_new = false;
+      while (!stop) {
+        const Reply reply = compress.call("some text to compress", {20s});
+        failed += !reply.ok();
+        const bool is_new = reply.version() == "2.0.0";
+        interleaved += seen_new && !is_new;
+        seen_new |= is_new;
+      }
+    });
+  }
+  const DeployReport report = fleet.reload("zstd", shipped("zstd_v2"));
+  stop = true;
+  for (auto& caller : callers) {
+    caller.join();
+  }
+  CHECK(failed == 0);
+  CHECK(interleaved == 0);
+  CHECK(report.from_version == "1.0.0");
+  CHECK(report.to_version == "2.0.0");
+  CHECK(report.accepted == report.answered + report.cancelled);
+  CHECK(report.cancelled == 0);
+  CHECK(compress.call("abc").version() == "2.0.0");
+}
+
+TEST_CASE("deploy: many reloads in a row under load keep every call and every resource") { // F10, fault 42
+  const RuntimeDirectory directory;
+  Fleet fleet(topology_of({module_of("zstd", shipped("zstd_v1"))}));
+  const Method compress = fleet.method("zstd", "compress");
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> failed{0};
+  std::atomic<std::uint64_t> calls{0};
+  std::thread caller([&] {
+    while (!stop) {
+      std::vector<PendingCall> pending;
+      for (int i = 0; i < 8; ++i) {
+        pending.push_back(compress.start("some text to compress", {20s}));
+      }
+      for (auto& call : pending) {
+        failed += !call.get().ok();
+        ++calls;
+      }
+    }
+  });
+  for (int i = 0; i < 60; ++i) {
+    const DeployReport report = fleet.reload("zstd", shipped(i % 2 == 0 ? "zstd_v2" : "zstd_v1"));
+    CHECK(report.accepted == report.answered);
+  }
+  stop = true;
+  caller.join();
+  CHECK(failed == 0);
+  CHECK(calls > 0);
+  const ModuleStatus status = fleet.status().modules.front();
+  CHECK(status.reloads == 60);
+  CHECK(status.runners.size() == 1);
+}
+
+TEST_CASE("deploy: a candidate that fails changes nothing, and a later deploy works") { // F12
+  const RuntimeDirectory directory;
+  Fleet fleet(topology_of({module_of("zstd", shipped("zstd_v1"))}));
+  const Method compress = fleet.method("zstd", "compress");
+  const std::uint64_t runner = compress.call("abc").runner();
+  for (const char* bad : {"no_symbols", "constructor_aborts", "init_fails", "undefined_symbol"}) {
+    CAPTURE(bad);
+    const std::string error = error_of([&] { (void)fleet.reload("zstd", test_module(bad)); });
+    CHECK_MESSAGE(contains(error, "'zstd'"), error);
+    const Reply reply = compress.call("abc");
+    CHECK(reply.version() == "1.0.0");
+    CHECK(reply.runner() == runner);
+  }
+  CHECK(contains(error_of([&] { (void)fleet.reload("zstd", "/no/such/file.so"); }), "/no/such/file.so"));
+  CHECK(fleet.status().modules.front().reloads_failed == 4);
+  CHECK(fleet.reload("zstd", shipped("zstd_v2")).to_version == "2.0.0");
+}
+
+TEST_CASE(
+    "deploy: the same path with new content brings the new code; the old file may be overwritten meanwhile") { // F10
+                                                                                                               // F15,
+                                                                                                               // fault
+                                                                                                               // 24
+  const RuntimeDirectory directory;
+  const std::string path = directory.scratch().file("live.so");
+  write_file(path, read_file(shipped("zstd_v1")));
+  Fleet fleet(topology_of({module_of("zstd", path)}));
+  const Method compress = fleet.method("zstd", "compress");
+  REQUIRE(compress.call("abc").version() == "1.0.0");
+  write_file(path, read_file(shipped("zstd_v2"))); // in place, under the running module
+  CHECK(compress.call("abc").version() == "1.0.0");
+  CHECK(fleet.reload("zstd").to_version == "2.0.0");
+  CHECK(compress.call("abc").version() == "2.0.0");
+}
+
+TEST_CASE("deploy: a call that outlasts the drain is ended at its deadline with an error of its own") { // F11
+  const RuntimeDirectory directory;
+  auto module = module_of("bad", shipped("misbehave"));
+  module.drain_timeout = 100ms;
+  Fleet fleet(topology_of({module}));
+  PendingCall endless = fleet.method("bad", "loop").start("", {30s});
+  while (fleet.method("bad", "ok").call("", {50ms}).status() != CallStatus::deadline_exceeded) {
+    // the loop has begun when nothing else gets through
+  }
+  const DeployReport report = fleet.reload("bad", shipped("misbehave"));
+  CHECK(report.forced);
+  CHECK(report.cancelled == 1);
+  const Reply reply = endless.get();
+  CHECK(reply.status() == CallStatus::runner_lost);
+  CHECK(contains(reply.error(), "drain deadline"));
+  CHECK(fleet.call("bad", "ok", "", {20s}).ok());
+}
+
+TEST_CASE("deploy: modules can be loaded and unloaded at run time, and an id is free again afterwards") { // F9
+  const RuntimeDirectory directory;
+  Fleet fleet(topology_of({module_of("echo", shipped("echo"))}));
+  fleet.load(module_of("zstd", shipped("zstd_v1")));
+  const Method compress = fleet.method("zstd", "compress");
+  CHECK(compress.call("abc").ok());
+  CHECK(contains(error_of([&] { fleet.load(module_of("zstd", shipped("zstd_v1"))); }), "'zstd'"));
+  fleet.unload("zstd");
+  CHECK(compress.call("abc").status() == CallStatus::unknown_module);
+  CHECK(contains(error_of([&] { fleet.unload("zstd"); }), "no module 'zstd'"));
+  fleet.load(module_of("zstd", shipped("zstd_v2")));
+  CHECK(compress.call("abc").version() == "2.0.0"); // the old handle finds the new module
+  CHECK(contains(error_of([&] { fleet.load(module_of("bad", test_module("init_fails"))); }), "init"));
+  CHECK(fleet.status().modules.size() == 2);
+}
+
+TEST_CASE("deploy: init runs once before any call and shutdown once at the end") { // F4
+  const RuntimeDirectory directory;
+  Listener listener;
+  {
+    Fleet fleet(topology_of({module_of("counter", test_module("init_counter"))}), listener.options());
+    CHECK(fleet.call("counter", "counts", "").text() == "init=1 calls=1");
+    CHECK(fleet.call("counter", "counts", "").text() == "init=1 calls=2");
+  }
+  CHECK_MESSAGE(contains(listener.all(), "shutdown=1 thread=same"), listener.all());
+}
+
+TEST_CASE("deploy: a shutdown that never returns is ended, and the fleet ends all the same") { // F4
+  const RuntimeDirectory directory;
+  Listener listener;
+  {
+    auto module = module_of("counter", test_module("init_counter"));
+    module.config = R"({"hang": true})";
+    auto topology = topology_of({module});
+    topology.fleet.stop_timeout = 200ms;
+    Fleet fleet(topology, listener.options());
+  }
+  CHECK_MESSAGE(contains(listener.all(), "died: "), listener.all());
+}

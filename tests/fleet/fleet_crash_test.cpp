@@ -17,7 +17,8 @@ using namespace ringfleet::test;
 namespace {
 
 pid_t pid_of(const Fleet& fleet, std::string_view module, std::size_t index = 0) {
-  for (const ModuleStatus& status : fleet.status().modules) {
+  const FleetStatus status_now = fleet.status();
+  for (const ModuleStatus& status : status_now.modules) {
     if (status.id == module && index < status.runners.size()) {
       return status.runners[index].pid;
     }

@@ -1,0 +1,246 @@
+// Other processes in a fleet: clients that attach, stop and die; schedulers that die or meet. The test program plays
+// the other processes itself: it starts itself again with the name of one of the `child:` cases.
+
+#include "fleet_fixture.hpp"
+#include "ringfleet/fleet/client.hpp"
+#include "ringfleet/os/child_process.hpp"
+#include "ringfleet/os/process.hpp"
+#include "ringfleet/os/runtime_directory.hpp"
+
+#include <csignal>
+#include <filesystem>
+
+#include <sys/resource.h>
+
+using namespace ringfleet;
+using namespace ringfleet::test;
+
+namespace {
+
+os::ChildProcess start_child(const std::string& test_case) {
+  os::SpawnRequest request;
+  request.path = "/proc/self/exe";
+  request.argv = {"fleet_test", "--no-skip", "--test-case=" + test_case};
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    request.env.emplace_back(*variable);
+  }
+  return os::ChildProcess(request);
+}
+
+// Waits for the file that a child writes when it has come so far.
+void wait_for_file(const std::string& path) {
+  const auto give_up = std::chrono::steady_clock::now() + 20s;
+  while (!std::filesystem::exists(path)) {
+    REQUIRE_MESSAGE(std::chrono::steady_clock::now() < give_up, path);
+    std::this_thread::yield();
+  }
+}
+
+std::string marker() {
+  return os::runtime_base_path() + "/child-is-there";
+}
+
+fleet::Topology named(std::string name) {
+  return topology_of({module_of("echo", shipped("echo"), 2)}, std::move(name));
+}
+
+} // namespace
+
+TEST_CASE("child: a client that calls until it is killed" * doctest::skip()) {
+  Client client("shared");
+  const Method echo = client.method("echo", "echo");
+  REQUIRE(echo.call("first").ok());
+  write_file(marker(), "");
+  for (;;) {
+    (void)echo.call("again");
+  }
+}
+
+TEST_CASE("child: a scheduler that runs until it is killed" * doctest::skip()) {
+  Fleet fleet(named("doomed"));
+  write_file(marker(), "");
+  fleet.wait_for_stop();
+}
+
+TEST_CASE("client: attaches by name, calls runners directly and asks the scheduler") { // F38
+  const RuntimeDirectory directory;
+  Fleet fleet(named("shared"));
+  Client client("shared");
+  const Method echo = client.method("echo", "echo");
+  for (int i = 0; i < 1'000; ++i) {
+    const Reply reply = echo.call(std::to_string(i), {20s});
+    REQUIRE_MESSAGE(reply.ok(), reply.error());
+    CHECK(reply.text() == std::to_string(i));
+  }
+  std::vector<std::byte> large(3'000'000, std::byte{7});
+  CHECK(echo.call(large, {20s}).bytes().size() == large.size());
+  CHECK(client.status().name == "shared");
+  CHECK(client.status().modules.front().runners.size() == 2);
+  CHECK(client.show("echo").id == "echo");
+  CHECK(contains(error_of([&] { (void)client.show("nothing"); }), "no module 'nothing'"));
+  CHECK(contains(error_of([&] { (void)client.method("nothing", "x"); }), "no module 'nothing'"));
+  const DeployReport report = client.reload("echo", shipped("echo"));
+  CHECK(report.module == "echo");
+  CHECK(echo.call("after", {20s}).text() == "after");
+}
+
+TEST_CASE("client: a reload under the load of a client fails none of its calls") { // F10 F38
+  const RuntimeDirectory directory;
+  Fleet fleet(topology_of({module_of("zstd", shipped("zstd_v1"), 2)}, "shared"));
+  Client client("shared");
+  const Method compress = client.method("zstd", "compress");
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> failed{0};
+  std::thread caller([&] {
+    while (!stop) {
+      failed += !compress.call("some text", {20s}).ok();
+      failed += !compress.start("some text", {20s}).get().ok();
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    (void)fleet.reload("zstd", shipped(i % 2 == 0 ? "zstd_v2" : "zstd_v1"));
+  }
+  stop = true;
+  caller.join();
+  CHECK(failed == 0);
+}
+
+TEST_CASE("client: a name that does not run is refused and the ones that run are named") {
+  const RuntimeDirectory directory;
+  CHECK(contains(error_of([] { const Client client; }), "none runs"));
+  Fleet fleet(named("here"));
+  const std::string error = error_of([] { const Client client("elsewhere"); });
+  CHECK(contains(error, "'elsewhere'"));
+  CHECK(contains(error, "running: here"));
+  const Client only;
+}
+
+TEST_CASE("client: killed in the middle of its calls it leaves nothing behind") { // F38
+  const RuntimeDirectory directory;
+  Fleet fleet(named("shared"));
+  for (int i = 0; i < 5; ++i) {
+    std::filesystem::remove(marker());
+    auto child = start_child("child: a client that calls until it is killed");
+    wait_for_file(marker());
+    CHECK(fleet.status().clients == 2); // the embedded one and the child
+    child.signal(SIGKILL);
+    child.reap();
+    while (fleet.status().clients != 1) {
+      std::this_thread::yield();
+    }
+    const FleetStatus status_now = fleet.status();
+    for (const RunnerStatus& runner : status_now.modules.front().runners) {
+      CHECK(runner.clients == 0);
+    }
+  }
+  CHECK(fleet.call("echo", "echo", "still here").ok());
+}
+
+TEST_CASE("client: stopped, it delays nobody: others call and deploys finish") { // fault 8, DESIGN 8
+  const RuntimeDirectory directory;
+  Fleet fleet(named("shared"));
+  auto child = start_child("child: a client that calls until it is killed");
+  wait_for_file(marker());
+  child.signal(SIGSTOP);
+  CHECK(fleet.call("echo", "echo", "not delayed").ok());
+  const DeployReport report = fleet.reload("echo", shipped("echo"));
+  CHECK_FALSE(report.forced);
+  CHECK(fleet.call("echo", "echo", "not delayed").ok());
+  child.signal(SIGCONT);
+  // It goes on with the new runners.
+  while (fleet.status().modules.front().runners.front().clients < 2) {
+    std::this_thread::yield();
+  }
+}
+
+TEST_CASE(
+    "scheduler: killed, it takes its runners along, leaves counter files only, and the next one starts") { // fault 28
+                                                                                                           // 30
+  const RuntimeDirectory directory;
+  auto child = start_child("child: a scheduler that runs until it is killed");
+  wait_for_file(marker());
+  std::vector<os::Descriptor> runners;
+  Client client("doomed");
+  const Method echo = client.method("echo", "echo");
+  REQUIRE(echo.call("before").ok());
+  const FleetStatus status_now = client.status();
+  for (const RunnerStatus& runner : status_now.modules.front().runners) {
+    runners.push_back(os::open_pidfd(runner.pid));
+  }
+  REQUIRE(runners.size() == 2);
+  child.signal(SIGKILL);
+  child.reap();
+  const auto give_up = std::chrono::steady_clock::now() + 20s;
+  for (const os::Descriptor& runner : runners) {
+    while (!os::is_dead(runner)) {
+      REQUIRE(std::chrono::steady_clock::now() < give_up);
+      std::this_thread::yield();
+    }
+  }
+  const Reply after = echo.call("after", {5s});
+  CHECK_FALSE(after.ok());
+  CHECK(contains(error_of([&] { (void)client.status(); }), "is gone"));
+  std::vector<std::string> left;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(os::fleet_directory_path("doomed"))) {
+    if (!entry.is_directory()) {
+      left.push_back(entry.path().filename());
+    }
+  }
+  std::ranges::sort(left);
+  CHECK(left == std::vector<std::string>{"control", "lock", "runner-1", "runner-2", "scheduler-0"});
+  Fleet next(named("doomed"));
+  CHECK(next.call("echo", "echo", "again").ok());
+}
+
+TEST_CASE("scheduler: a second one of the same name is refused and told who runs") { // fault 31
+  const RuntimeDirectory directory;
+  Fleet first(named("one"));
+  const std::string error = error_of([] { Fleet second(named("one")); });
+  CHECK(contains(error, "'one'"));
+  CHECK(contains(error, "runs already"));
+  CHECK(contains(error, std::to_string(getpid())));
+  CHECK(first.call("echo", "echo", "undisturbed").ok());
+}
+
+TEST_CASE("scheduler: without descriptors it refuses new work by name and goes on with the old") { // fault 17
+  const RuntimeDirectory directory;
+  Fleet fleet(named("narrow"));
+  REQUIRE(fleet.call("echo", "echo", "before").ok());
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit narrow = before;
+  narrow.rlim_cur = 8; // fewer than are open now
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &narrow) == 0);
+  const std::string error = error_of([&] { fleet.load(module_of("more", shipped("echo"))); });
+  const std::string reload = error_of([&] { (void)fleet.reload("echo", shipped("echo")); });
+  const bool served = fleet.call("echo", "echo", "meanwhile").ok();
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_MESSAGE(contains(error, "Too many open files"), error);
+  CHECK_MESSAGE(contains(reload, "Too many open files"), reload);
+  CHECK(served);
+  fleet.load(module_of("more", shipped("echo")));
+  CHECK(fleet.call("more", "echo", "room again").ok());
+}
+
+TEST_CASE("scheduler: without memory for a lane or an arena the call says so and the fleet lives") { // fault 26
+  const RuntimeDirectory directory;
+  Fleet fleet(named("poor"));
+  REQUIRE(fleet.call("echo", "echo", "before").ok());
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit small = before;
+  small.rlim_cur = 100'000; // memory files count as files here
+  struct sigaction ignore{};
+  ignore.sa_handler = SIG_IGN;
+  struct sigaction old{};
+  sigaction(SIGXFSZ, &ignore, &old);
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const std::vector<std::byte> large(2'000'000);
+  const Reply refused = fleet.call("echo", "echo", large, {5s});
+  const bool served = fleet.call("echo", "echo", "meanwhile").ok();
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  sigaction(SIGXFSZ, &old, nullptr);
+  CHECK(refused.status() == CallStatus::no_space);
+  CHECK(served);
+  CHECK(fleet.call("echo", "echo", large, {20s}).bytes().size() == large.size());
+}

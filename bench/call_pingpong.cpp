@@ -5,11 +5,13 @@
 //   wait()   <--[reply slot: stamp, 64 B]-------
 //   verify, release()
 //
-// `ours`: both sides spin. `ours_park`: both sides may sleep.
+// `ours`: both sides spin. `ours_park`: both sides may sleep. `ours_fleet`: the same call through `Fleet`, that is with
+// the choice of a runner, the deadline, the module ABI and the shipped echo module; both sides spin.
 
 #include "floors/floors.hpp"
 #include "harness/experiment.hpp"
 #include "harness/trips.hpp"
+#include "lane/echo_fleet.hpp"
 #include "lane/echo_lane.hpp"
 #include "lane/lane_trip.hpp"
 #include "peers/peers.hpp"
@@ -37,11 +39,31 @@ Row over_a_lane(std::string name, call::WaitMode mode) {
           }};
 }
 
+// The runner places itself: with two cores the kernel keeps two busy processes apart.
+Row through_a_fleet() {
+  return {.name = "ours_fleet",
+          .parameters = {{"bytes", std::to_string(bytes)}, {"wait", "spin"}},
+          .measure = [](const Slice& slice) {
+            Fleet fleet(echo_topology(1, call::WaitMode::spin), echo_fleet_options());
+            pin_to(slice.client_core);
+            const Method echo = fleet.method(echo_module, "echo");
+            Payload payload(bytes);
+            return time_trips(slice, [&] {
+              const Reply reply = echo.call(payload.next());
+              if (!reply.ok()) {
+                throw Error(ErrorCode::runner_failed, reply.error());
+              }
+              payload.verify(reply.bytes());
+            });
+          }};
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
   Experiment experiment("call_pingpong", parse_options(argc, argv, 2), floor_bounce());
   experiment.add(over_a_lane("ours", call::WaitMode::spin));
+  experiment.add(through_a_fleet());
   experiment.add(over_a_lane("ours_park", call::WaitMode::park));
   experiment.add(floor_futex());
   experiment.add(floor_memcpy(bytes));
@@ -50,6 +72,7 @@ int main(int argc, char** argv) {
   experiment.add(peer_unix_socket(bytes));
   experiment.add(peer_pipe(bytes));
   experiment.add_ratio("ours", "floor_bounce", RatioKind::time);
+  experiment.add_ratio("ours_fleet", "floor_bounce", RatioKind::time);
   experiment.add_ratio("ours_park", "floor_futex", RatioKind::time);
   experiment.add_ratio("ours", "peer_boost_queue", RatioKind::time);
   experiment.add_ratio("ours", "peer_unix_socket", RatioKind::time);

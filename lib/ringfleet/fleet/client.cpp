@@ -2,7 +2,7 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/fleet/detail/status_json.hpp"
-#include "ringfleet/fleet/remote_scheduler.hpp"
+#include "ringfleet/fleet/detail/remote_scheduler.hpp"
 
 namespace ringfleet {
 

@@ -1,6 +1,6 @@
 #include "ringfleet/fleet/fleet.hpp"
 
-#include "ringfleet/fleet/scheduler.hpp"
+#include "ringfleet/fleet/detail/scheduler.hpp"
 
 namespace ringfleet {
 

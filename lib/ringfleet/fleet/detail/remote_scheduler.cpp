@@ -1,4 +1,4 @@
-#include "ringfleet/fleet/remote_scheduler.hpp"
+#include "ringfleet/fleet/detail/remote_scheduler.hpp"
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/version.hpp"

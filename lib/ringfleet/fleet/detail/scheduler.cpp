@@ -1,4 +1,4 @@
-#include "ringfleet/fleet/scheduler.hpp"
+#include "ringfleet/fleet/detail/scheduler.hpp"
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/version.hpp"

@@ -1,0 +1,243 @@
+// `ringfleet` and a fleet: the commands together, as an operator uses them. Everything is really started and stopped.
+
+#include "cli.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <string>
+
+#include <unistd.h>
+
+using namespace ringfleet::tests;
+using Json = nlohmann::json;
+
+namespace {
+
+// `up` in the foreground, ready; gone with the test.
+class Up {
+public:
+  Up(const Cli& cli, const std::string& fleet) : program_(cli.invocation({"up", cli.topology(fleet)})) {
+    if (!program_.wait_for_text("fleet " + fleet + " is up")) {
+      FAIL("up did not get ready: " << program_.err() << program_.out());
+    }
+  }
+  [[nodiscard]] Program& program() { return program_; }
+
+private:
+  Program program_;
+};
+
+Json status_of(const Cli& cli) {
+  const auto status = cli({"status", "-o", "json"});
+  REQUIRE_MESSAGE(status.exit_code == 0, status.err);
+  return Json::parse(status.out);
+}
+
+} // namespace
+
+// F43
+TEST_CASE("cli: up, status, show, call, reload and down make a round trip") {
+  const Cli cli("cli-round");
+  Up up(cli, "round");
+
+  const auto status = status_of(cli);
+  CHECK(status["name"] == "round");
+  CHECK(status["scheduler_pid"] == up.program().pid());
+  CHECK(status["modules"][0]["id"] == "echo");
+  CHECK(status["modules"][0]["state"] == "Ready");
+  CHECK(status["modules"][0]["ready"] == 2);
+  CHECK(status["modules"][1]["version"] == "1.0.0");
+  CHECK(cli({"status"}).out.find("MODULE  STATE") != std::string::npos);
+
+  const auto show = Json::parse(cli({"show", "zstd", "-o", "json"}).out);
+  CHECK(show["abi_level"] == 2);
+  CHECK(show["methods"][0]["name"] == "compress");
+  CHECK(show["methods"][0]["idempotent"] == true);
+  CHECK(show["sha256"].get<std::string>().size() == 64);
+  CHECK(show["runners"].size() == 1);
+  CHECK(cli({"show", "zstd"}).out.find("METHOD") != std::string::npos);
+
+  CHECK(cli({"call", "echo", "echo", "--data", "hello"}).out == "hello");
+  CHECK(cli({"call", "echo", "echo"}).out.empty());
+  const std::string binary("\0a\xff\n", 4);
+  CHECK(cli({"call", "echo", "echo", "-"}, binary).out == binary);
+  cli.scratch().write("big", std::string(3'000'000, 'x'));
+  const auto packed = cli({"call", "zstd", "compress", "--file", cli.scratch().path("big")});
+  REQUIRE(packed.exit_code == 0);
+  CHECK(packed.out.size() < 3'000);
+  CHECK(cli({"call", "zstd", "decompress", "--file", "-"}, packed.out).out == std::string(3'000'000, 'x'));
+
+  const auto reload = cli({"reload", "zstd", module_file("zstd_v2"), "-o", "json"});
+  REQUIRE_MESSAGE(reload.exit_code == 0, reload.err);
+  const auto report = Json::parse(reload.out);
+  CHECK(report["from_version"] == "1.0.0");
+  CHECK(report["to_version"] == "2.0.0");
+  CHECK(report["accepted"] == report["answered"].get<int>() + report["cancelled"].get<int>());
+  CHECK(status_of(cli)["modules"][1]["version"] == "2.0.0");
+
+  const auto down = cli({"down"});
+  CHECK(down.exit_code == 0);
+  CHECK(down.out == "fleet round stopped\n");
+  CHECK(up.program().wait().exit_code == 0);
+  CHECK(cli({"status"}).exit_code == 3);
+}
+
+TEST_CASE("call: every failure has its exit code and one line that names the call") {
+  const Cli cli("cli-fail");
+  cli.scratch().write("fail.toml", "[fleet]\nname = \"fail\"\n[[module]]\nid = \"bad\"\npath = \"" +
+                                       module_file("misbehave") + "\"\n[[module]]\nid = \"zstd\"\npath = \"" +
+                                       module_file("zstd_v1") + "\"\n");
+  Program up(cli.invocation({"up", cli.scratch().path("fail.toml")}));
+  REQUIRE(up.wait_for_text("fleet fail is up"));
+  struct Expected {
+    std::vector<std::string> call;
+    int code;
+    std::string words;
+  };
+  for (const auto& [call, code, words] :
+       std::vector<Expected>{{{"none", "x"}, 5, "none"},
+                             {{"bad", "no_such_method"}, 5, "no_such_method"},
+                             {{"zstd", "decompress", "--data", "junk"}, 8, "zstd frame"},
+                             {{"bad", "segfault"}, 9, "SIGSEGV"},
+                             {{"bad", "exit"}, 9, "exited with 0"},
+                             {{"bad", "throw_exception"}, 8, "throw_exception"},
+                             {{"bad", "loop", "--timeout", "100ms"}, 4, "loop"}}) {
+    auto words_of_call = call;
+    words_of_call.insert(words_of_call.begin(), "call");
+    const auto result = cli(words_of_call);
+    CAPTURE(call.at(1));
+    CAPTURE(result.err);
+    CHECK(result.exit_code == code);
+    CHECK(result.out.empty());
+    CHECK(result.err.starts_with("ringfleet: "));
+    CHECK(result.err.find(words) != std::string::npos);
+  }
+  CHECK(cli({"call", "bad", "ok"}).out == "ok");
+  const auto json = Json::parse(cli({"call", "zstd", "decompress", "--data", "junk", "-o", "json"}).out);
+  CHECK(json["status"] == "module_error");
+  CHECK(json["module_code"] != 0);
+  CHECK(cli({"reload", "bad", "/none/x.so"}).exit_code == 2);
+  CHECK(cli({"reload", "none", module_file("echo")}).exit_code == 5);
+  CHECK(cli({"show", "none"}).exit_code == 5);
+}
+
+TEST_CASE("call: a module file needs no fleet and leaves none behind") {
+  const Cli cli("cli-alone");
+  const auto reply = cli({"call", module_file("echo"), "echo", "--data", "alone"});
+  CAPTURE(reply.err);
+  CHECK(reply.exit_code == 0);
+  CHECK(reply.out == "alone");
+  CHECK(cli({"call", module_file("misbehave"), "abort"}).exit_code == 9);
+  CHECK(cli({"status"}).exit_code == 3);
+  const auto json = Json::parse(cli({"call", module_file("echo"), "echo", "--data", "j", "-o", "json"}).out);
+  CHECK(json["reply"] == "j");
+  CHECK(json["version"] == "1.0.0");
+}
+
+TEST_CASE("call: a file that is no module is refused by name") {
+  const Cli cli("cli-nomodule");
+  cli.scratch().write("text.so", "this is no module");
+  const auto result = cli({"call", cli.scratch().path("text.so"), "x"});
+  CAPTURE(result.err);
+  CHECK(result.exit_code == 1);
+  CHECK(result.err.find("text.so") != std::string::npos);
+}
+
+TEST_CASE("up: SIGTERM and SIGINT drain and stop the fleet, exit code 0") {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const Cli cli("cli-signal");
+    Up up(cli, "signal");
+    const auto runner = status_of(cli)["modules"][0]["runners"][0]["pid"].get<pid_t>();
+    up.program().signal(signal);
+    const auto result = up.program().wait();
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 0);
+    CHECK(result.out.find("draining and stopping") != std::string::npos);
+    CHECK(result.out.find("fleet signal stopped") != std::string::npos);
+    CHECK(kill(runner, 0) != 0);
+  }
+}
+
+TEST_CASE("up: a second signal ends at once, and the runners end with it (a call that never returns)") {
+  const Cli cli("cli-twice");
+  cli.scratch().write("twice.toml", "[fleet]\nname = \"twice\"\n[[module]]\nid = \"bad\"\npath = \"" +
+                                        module_file("misbehave") + "\"\n");
+  Program up(cli.invocation({"up", cli.scratch().path("twice.toml")}));
+  REQUIRE(up.wait_for_text("fleet twice is up"));
+  Program call(cli.invocation({"call", "bad", "loop", "--timeout", "1h"}));
+  REQUIRE(up.wait_for_text("bad"));
+  up.signal(SIGTERM);
+  REQUIRE(up.wait_for_text("draining and stopping"));
+  up.signal(SIGTERM);
+  CHECK(up.wait().exit_code == 128 + SIGTERM);
+  call.signal(SIGKILL);
+}
+
+// fault 31
+TEST_CASE("up: a second scheduler of the same name is refused, the first serves on") {
+  const Cli cli("cli-name");
+  Up up(cli, "name");
+  const auto second = cli({"up", cli.topology("name")});
+  CAPTURE(second.err);
+  CHECK(second.exit_code == 6);
+  CHECK(second.err.find("name") != std::string::npos);
+  CHECK(cli({"up", "-d", cli.topology("name")}).exit_code == 6);
+  CHECK(cli({"call", "echo", "echo", "--data", "still here"}).out == "still here");
+}
+
+TEST_CASE("cli: where two fleets run, --fleet chooses, and without it the error names both") {
+  const Cli cli("cli-two");
+  Up one(cli, "one");
+  Up two(cli, "two");
+  const auto unclear = cli({"status"});
+  CHECK(unclear.exit_code == 3);
+  CHECK(unclear.err.find("one") != std::string::npos);
+  CHECK(unclear.err.find("two") != std::string::npos);
+  CHECK(Json::parse(cli({"--fleet", "two", "status", "-o", "json"}).out)["name"] == "two");
+  CHECK(Json::parse(cli({"status", "-o", "json", "--fleet", "one"}).out)["name"] == "one");
+}
+
+TEST_CASE("up -d: returns when the fleet is Ready, which goes on until down; what it says is in the log") {
+  const Cli cli("cli-detach");
+  const auto up = cli({"up", "-d", cli.topology("detach")});
+  CAPTURE(up.err);
+  REQUIRE(up.exit_code == 0);
+  CHECK(up.out.find("fleet detach is up") != std::string::npos);
+  CHECK(cli({"call", "echo", "echo", "--data", "there"}).out == "there");
+  const auto directory = status_of(cli)["directory"].get<std::string>();
+  CHECK(std::filesystem::exists(directory + "/up.log"));
+  CHECK(cli({"down"}).exit_code == 0);
+  CHECK(cli({"status"}).exit_code == 3);
+}
+
+TEST_CASE("up -d: a fleet that cannot start is the caller's error, with its exit code") {
+  const Cli cli("cli-detach-bad");
+  cli.scratch().write("text.so", "this is no module");
+  cli.scratch().write("bad.toml", "[fleet]\nname = \"bad\"\n[[module]]\nid = \"m\"\npath = \"" +
+                                      cli.scratch().path("text.so") + "\"\n");
+  const auto up = cli({"up", "-d", cli.scratch().path("bad.toml")});
+  CAPTURE(up.err);
+  CHECK(up.exit_code == 1);
+  CHECK(up.err.find("text.so") != std::string::npos);
+  CHECK(cli({"status"}).exit_code == 3);
+}
+
+TEST_CASE("up -o json: each line is an object") {
+  const Cli cli("cli-lines");
+  Program up(cli.invocation({"up", "-o", "json", cli.topology("lines")}));
+  REQUIRE(up.wait_for_text("\"ready\":\"lines\""));
+  up.signal(SIGTERM);
+  const auto result = up.wait();
+  CHECK(result.exit_code == 0);
+  std::size_t lines = 0;
+  for (std::size_t at = 0; at < result.out.size(); ++lines) {
+    const auto end = result.out.find('\n', at);
+    REQUIRE(end != std::string::npos);
+    CHECK(Json::parse(result.out.substr(at, end - at)).is_object());
+    at = end + 1;
+  }
+  CHECK(lines >= 3);
+}

@@ -35,7 +35,14 @@ DeployReport Client::reload(std::string_view module, std::string_view path) {
 }
 
 void Client::down() {
-  fleet::check_answer(remote_->ask(fleet::to_json(fleet::OperatorRequest{"down", {}, {}}), true));
+  try {
+    fleet::check_answer(remote_->ask(fleet::to_json(fleet::OperatorRequest{"down", {}, {}}), true));
+  } catch (const Error& error) {
+    // A scheduler that somebody else ends meanwhile is down, too.
+    if (error.code() != ErrorCode::peer_died) {
+      throw;
+    }
+  }
   remote_->wait_for_end();
 }
 

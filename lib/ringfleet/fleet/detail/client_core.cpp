@@ -169,7 +169,13 @@ ClientCore::Attempt ClientCore::attempt(ModuleView& module, EpochLine& line, con
       }
       continue;
     case call::StartStatus::too_large: result.placement.failure = CallStatus::too_large; break;
-    case call::StartStatus::no_space: result.placement.failure = CallStatus::no_space; break;
+    case call::StartStatus::no_space:
+      // A lane whose runner died or left while an arena was on its way: another one has the room.
+      if (entry->retired.load(std::memory_order_acquire)) {
+        continue;
+      }
+      result.placement.failure = CallStatus::no_space;
+      break;
     case call::StartStatus::closed:
     case call::StartStatus::dead: continue;
     }
@@ -444,6 +450,9 @@ bool ClientCore::grow_arena(LaneEntry& entry, std::uint64_t bytes) {
     return false; // it is the one who would bring the arena
   }
   std::unique_lock lock(entry.mutex);
+  if (entry.retired.load(std::memory_order_acquire)) {
+    return false; // nobody answers any more
+  }
   entry.arena_awaited = true;
   entry.arena_granted = false;
   control_.want_arena(entry.offer.lane, bytes);

@@ -26,6 +26,19 @@ call::ControlMessage message_of(ControlType type, std::uint64_t a, std::uint64_t
   return message;
 }
 
+bool any_hung(const memory::Segment& replies, std::vector<policy::HangWatch>& workers, const policy::OwnTime& own) {
+  const std::byte* lines = replies.body().data() + call::progress_offset;
+  bool hung = false;
+  for (std::size_t worker = 0; worker < workers.size(); ++worker) {
+    const auto& line = reinterpret_cast<const call::Progress*>(lines)[worker];
+    // SYNC lane.progress: acquire; pairs with release in LaneServer::start. Publishes: the deadline of the call.
+    const std::uint64_t stamp = Atomics::load_acquire(line.first_stamp);
+    const std::uint64_t deadline = Atomics::load_relaxed(line.deadline_ns);
+    hung |= workers[worker].sample(own, {stamp, deadline}) == policy::HangVerdict::hung;
+  }
+  return hung;
+}
+
 } // namespace
 
 LaneBroker::Lane* LaneBroker::find(std::uint64_t lane) {
@@ -258,6 +271,7 @@ void LaneBroker::runner_gone(Runner& runner, std::string_view cause) {
     }
   }
   const auto gone = std::erase_if(lanes_, [&](const auto& item) { return item.second.runner == &runner; });
+  std::erase_if(left_, [&](const LeftLane& left) { return left.runner == &runner; });
   for (ClientLink* client : told) {
     client->runner_died(runner.serial(), cause);
   }
@@ -270,26 +284,28 @@ void LaneBroker::client_gone(ClientLink& client) {
   for (auto& [id, lane] : lanes_) {
     if (lane.client == &client) {
       lane.runner->send(message_of(ControlType::lane_drop, id));
+      if (lane.watched) {
+        left_.push_back({id, lane.runner, lane.offer.runner, std::move(*lane.watched), std::move(lane.workers)});
+      }
     }
   }
   std::erase_if(lanes_, [&](const auto& item) { return item.second.client == &client; });
 }
 
+void LaneBroker::runner_dropped(const Runner& runner, std::uint64_t id) {
+  std::erase_if(left_, [&](const LeftLane& left) { return left.lane == id && left.runner == &runner; });
+}
+
 std::vector<std::uint64_t> LaneBroker::find_hung(const policy::OwnTime& own) {
   std::vector<std::uint64_t> hung;
   for (auto& [id, lane] : lanes_) {
-    if (!lane.watched) {
-      continue;
+    if (lane.watched && any_hung(*lane.watched, lane.workers, own)) {
+      hung.push_back(lane.offer.runner);
     }
-    const std::byte* lines = lane.watched->body().data() + call::progress_offset;
-    for (std::size_t worker = 0; worker < lane.workers.size(); ++worker) {
-      const auto& line = reinterpret_cast<const call::Progress*>(lines)[worker];
-      // SYNC lane.progress: acquire; pairs with release in LaneServer::start. Publishes: the deadline of the call.
-      const std::uint64_t stamp = Atomics::load_acquire(line.first_stamp);
-      const std::uint64_t deadline = Atomics::load_relaxed(line.deadline_ns);
-      if (lane.workers[worker].sample(own, {stamp, deadline}) == policy::HangVerdict::hung) {
-        hung.push_back(lane.offer.runner);
-      }
+  }
+  for (LeftLane& left : left_) {
+    if (any_hung(left.watched, left.workers, own)) {
+      hung.push_back(left.serial);
     }
   }
   return hung;

@@ -57,8 +57,9 @@ public:
   void runner_closed(Runner& runner);
   // The runner is dead and reaped: every client hears it, its lanes are gone.
   void runner_gone(Runner& runner, std::string_view cause);
-  // The client is gone: runners let go of its lanes.
+  // The client is gone: runners let go of its lanes, and are watched until they have: what it had started goes on.
   void client_gone(ClientLink& client);
+  void runner_dropped(const Runner& runner, std::uint64_t lane);
 
   // Looks at what every worker is executing; returns the serials of runners whose call is hung.
   [[nodiscard]] std::vector<std::uint64_t> find_hung(const policy::OwnTime& own);
@@ -87,6 +88,15 @@ private:
     std::uint32_t runner_arenas = 0;
   };
 
+  // A lane without client, until its runner has let go of it.
+  struct LeftLane {
+    std::uint64_t lane = 0;
+    const Runner* runner = nullptr;
+    std::uint64_t serial = 0;
+    memory::Segment watched;
+    std::vector<policy::HangWatch> workers;
+  };
+
   Lane* find(std::uint64_t lane);
   void open_if_sealed(Lane& lane);
   Arena* begin_arena(Lane& lane, bool of_client, std::uint64_t bytes);
@@ -95,6 +105,7 @@ private:
 
   std::function<void()> on_change_;
   std::map<std::uint64_t, Lane> lanes_;
+  std::vector<LeftLane> left_;
   std::uint64_t next_lane_ = 1;
 };
 

@@ -204,7 +204,7 @@ void Supervisor::on_message(Runner& runner, call::ControlMessage& message) {
   switch (message.type) {
   case ControlType::lane_mapped: broker_.runner_mapped(runner, message.a); return;
   case ControlType::lane_ready: broker_.runner_ready(runner, message.a); return;
-  case ControlType::lane_dropped: return;
+  case ControlType::lane_dropped: broker_.runner_dropped(runner, message.a); return;
   case ControlType::arena_wanted:
     broker_.arena_wanted_by_runner(runner, message.a, message.c);
     if (as_client != nullptr) {

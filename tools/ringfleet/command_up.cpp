@@ -96,6 +96,15 @@ ExitCode run_fleet(fleet::Topology topology, Format format, Detached* detached) 
   return ExitCode::ok;
 }
 
+// Whatever is wrong with the file is the user's input.
+fleet::Topology topology_of(const std::string& file) {
+  try {
+    return fleet::load_topology(file);
+  } catch (const Error& error) {
+    throw Failure(ExitCode::usage, error.what());
+  }
+}
+
 } // namespace
 
 Command up_command(const Globals& globals) {
@@ -116,7 +125,7 @@ Command up_command(const Globals& globals) {
               },
           .run =
               [&globals, arguments] {
-                auto topology = fleet::load_topology(arguments->file);
+                auto topology = topology_of(arguments->file);
                 if (!globals.fleet.empty()) {
                   topology.fleet.name = globals.fleet;
                 }

@@ -135,6 +135,10 @@ Outcome run(const DemoOptions& options, Narrator& narrator) {
   for (const auto& line : outcome.tally.skipped.lines()) {
     narrator.say(line);
   }
+  if (outcome.tally.failed != 0) {
+    narrator.say(fmt::format("{} calls failed and were made again, the first: {}", grouped(outcome.tally.failed),
+                             one_line(outcome.tally.first_failed)));
+  }
   outcome.files_total = corpus.files.size();
   outcome.crashes = trouble.deaths();
   outcome.reloads = trouble.reload_ns() == 0 ? 0 : 1;

@@ -64,6 +64,9 @@ bool Driver::advance(Work& work) {
   tally_.retried += reply.retries();
   if (!reply.ok()) {
     ++tally_.failed;
+    if (tally_.first_failed.empty()) {
+      tally_.first_failed = reply.error();
+    }
     return failed(work, reply);
   }
   ++tally_.answered;

@@ -18,6 +18,9 @@ void Tally::add(const Tally& other) {
   }
   latency.merge(other.latency);
   skipped.add(other.skipped);
+  if (first_failed.empty()) {
+    first_failed = other.first_failed;
+  }
 }
 
 void Ledger::fail(std::string text) {

@@ -29,7 +29,8 @@ struct Tally {
   std::uint64_t mismatched = 0;
   std::map<std::string, std::uint64_t, std::less<>> by_version;
   counter::Histogram latency;
-  Skipped skipped; // while reading; files that changed or vanished
+  Skipped skipped;          // while reading; files that changed or vanished
+  std::string first_failed; // what the first failed call said
 
   void add(const Tally& other);
   [[nodiscard]] std::uint64_t lost() const noexcept { return accepted - answered - failed; }

@@ -275,7 +275,8 @@ std::optional<frame::Block> CallerLane::allocate(std::uint64_t bytes) {
   if (!block && options_.arena_wanted) {
     const std::scoped_lock growing(growth_mutex_);
     block = attempt();
-    if (!block && options_.arena_wanted(bytes)) {
+    // Threads that did not have to ask may take the new room first; limits of the arenas end this.
+    while (!block && options_.arena_wanted(bytes)) {
       block = attempt();
     }
   }

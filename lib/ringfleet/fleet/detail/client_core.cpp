@@ -171,7 +171,7 @@ ClientCore::Attempt ClientCore::attempt(ModuleView& module, EpochLine& line, con
     case call::StartStatus::too_large: result.placement.failure = CallStatus::too_large; break;
     case call::StartStatus::no_space:
       // A lane whose runner died or left while an arena was on its way: another one has the room.
-      if (entry->retired.load(std::memory_order_acquire)) {
+      if (entry->retired.load(std::memory_order_acquire) || entry->lane->is_closed()) {
         continue;
       }
       result.placement.failure = CallStatus::no_space;

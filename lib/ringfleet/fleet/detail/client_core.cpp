@@ -54,9 +54,9 @@ ModuleView* ClientCore::view(std::string_view name) {
   auto& module = modules_[std::string(name)];
   if (!module) {
     module = std::make_unique<ModuleView>(std::string(name));
-    module->generation.store(subscription.generation, std::memory_order_relaxed);
-    module->call_timeout_ns.store(subscription.call_timeout.count(), std::memory_order_relaxed);
-    module->number.store(subscription.number, std::memory_order_release);
+    module->generation.set(subscription.generation);
+    module->call_timeout_ns.set(static_cast<std::uint64_t>(subscription.call_timeout.count()));
+    module->number.publish(subscription.number);
   }
   return module.get();
 }
@@ -69,11 +69,11 @@ bool ClientCore::subscribe_again(ModuleView& module) {
   } catch (const Error&) {
     return false;
   }
-  if (subscription.generation == module.generation.load(std::memory_order_relaxed)) {
+  if (subscription.generation == module.generation.peek()) {
     return false;
   }
-  module.generation.store(subscription.generation, std::memory_order_relaxed);
-  module.number.store(subscription.number, std::memory_order_release);
+  module.generation.set(subscription.generation);
+  module.number.publish(subscription.number);
   const std::lock_guard lock(mutex_);
   (void)rebuild(module, route_.epoch());
   return true;
@@ -145,11 +145,11 @@ ClientCore::Attempt ClientCore::attempt(ModuleView& module, EpochLine& line, con
   std::bitset<limits::runners_max> tried;
   for (std::size_t round = 0; round < table->lanes.size(); ++round) {
     const auto lane_view = [&](std::size_t index) {
-      return policy::Target{table->lanes[index]->pending.load(std::memory_order_relaxed), 1, tried[index]};
+      return policy::Target{table->lanes[index]->pending.peek(), 1, tried[index]};
     };
     // The turn decides between equals only, so a lost update does no harm.
-    const std::uint64_t turn = module.turn.load(std::memory_order_relaxed);
-    module.turn.store(turn + 1, std::memory_order_relaxed);
+    const std::uint64_t turn = module.turn.peek();
+    module.turn.set(turn + 1);
     const std::size_t picked =
         table->lanes.size() == 1 ? 0 : policy::pick_least_pending(table->lanes.size(), lane_view, turn);
     if (picked == policy::no_target) {
@@ -160,7 +160,7 @@ ClientCore::Attempt ClientCore::attempt(ModuleView& module, EpochLine& line, con
     const call::Started started = entry->lane->start(fields, args, delivery, 0);
     switch (started.status) {
     case call::StartStatus::started:
-      entry->pending.fetch_add(1, std::memory_order_relaxed);
+      entry->pending.add(1);
       result.placement = {entry, started.position, CallStatus::ok};
       break;
     case call::StartStatus::lane_full:
@@ -184,7 +184,7 @@ ClientCore::Attempt ClientCore::attempt(ModuleView& module, EpochLine& line, con
   if (result.placement.lane != nullptr || result.placement.failure != CallStatus::ok) {
     result.full = nullptr;
   } else if (result.full != nullptr) {
-    result.full->pins.fetch_add(1, std::memory_order_acq_rel);
+    result.full->pins.add(1);
   }
   return result;
 }
@@ -192,7 +192,7 @@ ClientCore::Attempt ClientCore::attempt(ModuleView& module, EpochLine& line, con
 ClientCore::Placement ClientCore::place(ModuleView& module, const call::RequestFields& fields,
                                         std::span<const std::byte> args, call::Delivery delivery, Patience patience) {
   for (;;) {
-    if (shut_down_.load(std::memory_order_acquire)) {
+    if (shut_down_.observe() != 0) {
       return {nullptr, 0, CallStatus::shut_down};
     }
     const std::uint32_t seen = news_.value(); // before looking: what happens afterwards wakes us
@@ -214,9 +214,9 @@ ClientCore::Placement ClientCore::place(ModuleView& module, const call::RequestF
                                            std::min(fields.deadline, deadline_after(now, full_lane_slice)));
       }
       if (started.status == call::StartStatus::started) {
-        result.full->pending.fetch_add(1, std::memory_order_relaxed);
+        result.full->pending.add(1);
       }
-      result.full->pins.fetch_sub(1, std::memory_order_acq_rel);
+      result.full->pins.subtract(1);
       if (started.status == call::StartStatus::started) {
         return {result.full, started.position, CallStatus::ok};
       }
@@ -232,7 +232,7 @@ ClientCore::Placement ClientCore::place(ModuleView& module, const call::RequestF
       return {nullptr, 0, CallStatus::unknown_module};
     }
     if (result.service == Service::failed || patience == Patience::none || now >= fields.deadline ||
-        scheduler_gone_.load(std::memory_order_acquire)) {
+        scheduler_gone_.observe() != 0) {
       return {nullptr, 0, CallStatus::no_runner};
     }
     const std::array words{news_.park_word(seen)};
@@ -244,7 +244,7 @@ ClientCore::Placement ClientCore::place(ModuleView& module, const call::RequestF
 
 Reply ClientCore::call(ModuleView& module, std::uint32_t method, std::span<const std::byte> args, CallOptions options) {
   const Nanoseconds timeout =
-      options.timeout.value_or(Nanoseconds(module.call_timeout_ns.load(std::memory_order_relaxed)));
+      options.timeout.value_or(Nanoseconds(static_cast<std::int64_t>(module.call_timeout_ns.peek())));
   const call::RequestFields fields{method, deadline_after(monotonic_now(), timeout), {}};
   const Placement placement = place(module, fields, args, call::Delivery::held, Patience::wait);
   if (placement.lane == nullptr) {
@@ -256,7 +256,7 @@ Reply ClientCore::call(ModuleView& module, std::uint32_t method, std::span<const
 PendingCall ClientCore::start(ModuleView& module, std::uint32_t method, std::span<const std::byte> args,
                               CallOptions options) {
   const Nanoseconds timeout =
-      options.timeout.value_or(Nanoseconds(module.call_timeout_ns.load(std::memory_order_relaxed)));
+      options.timeout.value_or(Nanoseconds(static_cast<std::int64_t>(module.call_timeout_ns.peek())));
   const call::RequestFields fields{method, deadline_after(monotonic_now(), timeout), {}};
   const Placement placement = place(module, fields, args, call::Delivery::loose, Patience::wait);
   PendingCall pending;
@@ -293,7 +293,7 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
       follow(entry, position, retries, held);
       continue;
     }
-    entry->pending.fetch_sub(1, std::memory_order_relaxed);
+    entry->pending.subtract(1);
     if (waited.status == call::WaitStatus::replied) {
       Reply reply;
       reply.status_ = waited.reply.status;
@@ -364,7 +364,7 @@ void ClientCore::follow(LaneEntry*& entry, std::uint64_t& position, std::uint32_
     // No lane had room for it yet. The slot is held on our behalf: the wait that follows sees the closed or dead lane
     // and goes on.
     held = true;
-    entry->pending.fetch_add(1, std::memory_order_relaxed);
+    entry->pending.add(1);
   } else {
     entry = forward.lane;
     position = forward.position;
@@ -377,7 +377,7 @@ bool ClientCore::may_retry(const ModuleView& module, const LaneEntry& entry, std
     return false;
   }
   const std::lock_guard lock(mutex_);
-  return retry_budget_.admit(module.turn.load(std::memory_order_relaxed));
+  return retry_budget_.admit(module.turn.peek());
 }
 
 Reply ClientCore::failure(const ModuleView& module, std::uint32_t method, CallStatus status, const LaneEntry* entry) {
@@ -430,12 +430,12 @@ void ClientCore::drop(PendingCall& call) noexcept {
   const std::lock_guard lock(call.lane_->mutex);
   const auto found = call.lane_->forwards.find(call.position_);
   if (found == call.lane_->forwards.end()) {
-    call.lane_->pending.fetch_sub(1, std::memory_order_relaxed);
+    call.lane_->pending.subtract(1);
     call.lane_->lane->abandon_loose(call.position_);
   } else if (found->second.lane == nullptr) {
     found->second.dropped = true; // the control thread forgets it
   } else {
-    found->second.lane->pending.fetch_sub(1, std::memory_order_relaxed);
+    found->second.lane->pending.subtract(1);
     found->second.lane->lane->abandon_loose(found->second.position);
     call.lane_->forwards.erase(found);
   }
@@ -446,7 +446,7 @@ void ClientCore::release(Reply& reply) noexcept {
 }
 
 bool ClientCore::grow_arena(LaneEntry& entry, std::uint64_t bytes) {
-  if (std::this_thread::get_id() == control_thread_.load(std::memory_order_relaxed)) {
+  if (thread_number() == control_thread_.peek()) {
     return false; // it is the one who would bring the arena
   }
   std::unique_lock lock(entry.mutex);
@@ -462,7 +462,7 @@ bool ClientCore::grow_arena(LaneEntry& entry, std::uint64_t bytes) {
 }
 
 void ClientCore::shut_down() noexcept {
-  shut_down_.store(true, std::memory_order_release);
+  shut_down_.publish(1);
   news_.announce();
 }
 

@@ -18,7 +18,6 @@
 #include "ringfleet/memory/segment.hpp"
 #include "ringfleet/policy/retry_budget.hpp"
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,8 +26,9 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
+
+#include <unistd.h>
 
 namespace ringfleet::fleet {
 
@@ -86,6 +86,8 @@ public:
   }
 
 private:
+  [[nodiscard]] static std::uint64_t thread_number() noexcept { return static_cast<std::uint64_t>(gettid()); }
+
   struct Placement {
     LaneEntry* lane = nullptr;
     std::uint64_t position = 0;
@@ -131,9 +133,9 @@ private:
   ThreadLines lines_;
   Control control_;
   memory::Obituary news_; // lanes, deaths, route changes: everybody who waits looks again
-  std::atomic<bool> shut_down_{false};
-  std::atomic<bool> scheduler_gone_{false};
-  std::atomic<std::thread::id> control_thread_{};
+  ProcessWord<std::uint32_t> shut_down_;
+  ProcessWord<std::uint32_t> scheduler_gone_;
+  ProcessWord<std::uint64_t> control_thread_;
 
   std::mutex mutex_; // for what follows
   std::map<std::string, std::unique_ptr<ModuleView>, std::less<>> modules_;

@@ -23,7 +23,7 @@ LaneEntry* ClientCore::find_locked(std::uint64_t lane) {
 }
 
 void ClientCore::lane_offered(const LaneOffer& offer, os::Descriptor requests) {
-  control_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  control_thread_.set(thread_number());
   auto segment = memory::Segment::attach_writer(std::move(requests),
                                                 {memory::SegmentKind::requests, call::client_body_bytes(offer.shape),
                                                  call::lane_fingerprint(offer.shape), offer.runner},
@@ -62,7 +62,7 @@ void ClientCore::lane_opened(std::uint64_t lane, os::Descriptor replies) {
     entry->lane = std::make_unique<call::CallerLane>(offer.shape, entry->requests.writable_body(),
                                                      entry->replies.body(), std::move(options));
     for (auto& [name, module] : modules_) {
-      if (module->number.load(std::memory_order_relaxed) == offer.module) {
+      if (module->number.peek() == offer.module) {
         entry->module = module.get();
         (void)rebuild(*module, route_.epoch());
       }
@@ -78,16 +78,16 @@ void ClientCore::lane_opened(std::uint64_t lane, os::Descriptor replies) {
 const PickTable& ClientCore::rebuild(ModuleView& module, std::uint64_t epoch) {
   auto table = std::make_unique<PickTable>();
   table->epoch = epoch;
-  const std::uint32_t number = module.number.load(std::memory_order_acquire);
+  const std::uint32_t number = module.number.observe();
   std::optional<RouteModule> route = route_.read(number, epoch);
   while (!route) {
     table->epoch = route_.epoch();
     route = route_.read(number, table->epoch);
   }
-  const bool same = route->generation == (module.generation.load(std::memory_order_relaxed) & generation_mask);
+  const bool same = route->generation == (module.generation.peek() & generation_mask);
   table->service = same ? route->service : Service::absent;
   for (auto& [id, entry] : lanes_) {
-    if (same && entry->lane && !entry->retired.load(std::memory_order_relaxed) && entry->offer.module == number &&
+    if (same && entry->lane && entry->retired.peek() == 0 && entry->offer.module == number &&
         std::ranges::find(route->runners, entry->offer.runner) != route->runners.end()) {
       entry->module = &module;
       table->lanes.push_back(entry.get());
@@ -116,9 +116,9 @@ void ClientCore::runner_died(std::uint64_t runner, std::string_view cause) {
   {
     const std::lock_guard lock(mutex_);
     for (auto& [id, entry] : lanes_) {
-      if (entry->offer.runner == runner && !entry->retired.load(std::memory_order_relaxed)) {
+      if (entry->offer.runner == runner && entry->retired.peek() == 0) {
         entry->cause = cause;
-        entry->retired.store(true, std::memory_order_release);
+        entry->retired.publish(1);
         dead.push_back(entry.get());
       }
     }
@@ -175,7 +175,7 @@ void ClientCore::redeliver_loose(LaneEntry& entry) {
       }
       entry.forwards.emplace(position, LaneEntry::Forward{});
     }
-    entry.pending.fetch_sub(1, std::memory_order_relaxed);
+    entry.pending.subtract(1);
     if (!redeliver(entry, position)) {
       waiting_.emplace_back(&entry, position);
     }
@@ -267,7 +267,7 @@ void ClientCore::route_changed() {
 }
 
 void ClientCore::scheduler_died() {
-  scheduler_gone_.store(true, std::memory_order_release);
+  scheduler_gone_.publish(1);
   news_.announce();
 }
 
@@ -282,7 +282,7 @@ void ClientCore::collect_garbage() {
       return;
     }
     for (auto& [id, entry] : lanes_) {
-      if (entry->retired.load(std::memory_order_relaxed)) {
+      if (entry->retired.peek() != 0) {
         gone.push_back(entry.get());
       }
     }

@@ -3,13 +3,13 @@
 // A client's lane with everything that belongs to it: the mapped segments and arenas, the module behind it, and the
 // calls that moved away from it. Made and ended by the control thread; used by every calling thread.
 
+#include "ringfleet/base/process_word.hpp"
 #include "ringfleet/call/caller_lane.hpp"
 #include "ringfleet/call/handshake.hpp"
 #include "ringfleet/call/status.hpp"
 #include "ringfleet/fleet/detail/client_link.hpp"
 #include "ringfleet/memory/segment.hpp"
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -40,10 +40,10 @@ public:
   std::unique_ptr<call::CallerLane> lane;
 
   // Calls given to it and not collected: what least-pending compares. A plain count, ordered by nothing.
-  std::atomic<std::uint32_t> pending{0};
+  ProcessWord<std::uint32_t> pending;
   // Threads that use the lane outside an epoch section (waiting for a slot).
-  std::atomic<std::uint32_t> pins{0};
-  std::atomic<bool> retired{false}; // the runner is gone; it leaves when nothing of it is in use
+  ProcessWord<std::uint32_t> pins;
+  ProcessWord<std::uint32_t> retired; // 1: the runner is gone; it leaves when nothing of it is in use
 
   // A loose call that the control thread took off this lane because its runner closed or died.
   struct Forward {
@@ -60,7 +60,7 @@ public:
 
   [[nodiscard]] bool in_use() {
     const std::lock_guard lock(mutex);
-    return pins.load(std::memory_order_acquire) != 0 || !forwards.empty() || (lane && lane->is_busy());
+    return pins.observe() != 0 || !forwards.empty() || (lane && lane->is_busy());
   }
 };
 

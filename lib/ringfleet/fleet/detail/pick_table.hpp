@@ -4,16 +4,14 @@
 // old one by a pointer; the old one is freed when every thread that was inside the route at that moment has been seen
 // outside since.
 
+#include "ringfleet/base/process_word.hpp"
 #include "ringfleet/fleet/route_layout.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "ringfleet/base/clock.hpp"
 
 namespace ringfleet::fleet {
 
@@ -28,29 +26,32 @@ struct PickTable {
 // A module as this process knows it. Lives as long as the core, so that a Method may point to it.
 class ModuleView {
 public:
-  explicit ModuleView(std::string module_name) : name(std::move(module_name)), table_(new PickTable) {}
-  ~ModuleView() { delete table_.load(std::memory_order_acquire); }
+  explicit ModuleView(std::string module_name)
+      : name(std::move(module_name)), table_(reinterpret_cast<std::uintptr_t>(new PickTable)) {}
+  ~ModuleView() { delete &table(); }
   ModuleView(const ModuleView&) = delete;
   ModuleView& operator=(const ModuleView&) = delete;
 
   const std::string name;
-  std::atomic<std::uint32_t> number{0};
-  std::atomic<std::uint32_t> generation{0};
-  std::atomic<std::int64_t> call_timeout_ns{0};
-  std::atomic<std::uint64_t> turn{0}; // calls so far; decides between equals; racy on purpose
+  ProcessWord<std::uint32_t> number;
+  ProcessWord<std::uint32_t> generation;
+  ProcessWord<std::uint64_t> call_timeout_ns;
+  ProcessWord<std::uint64_t> turn; // calls so far; decides between equals; racy on purpose
 
   [[nodiscard]] const PickTable& table() const noexcept {
     // SYNC pick.table: acquire; pairs with release in replace. Publishes: the table and the lanes it names.
-    return *table_.load(std::memory_order_acquire);
+    return *reinterpret_cast<const PickTable*>(table_.observe());
   }
   // Under the core's lock. Returns the old table, which other threads may still be reading.
   [[nodiscard]] std::unique_ptr<const PickTable> replace(std::unique_ptr<const PickTable> table) noexcept {
     // SYNC pick.table: release; pairs with acquire in table.
-    return std::unique_ptr<const PickTable>(table_.exchange(table.release(), std::memory_order_acq_rel));
+    std::unique_ptr<const PickTable> old(&this->table());
+    table_.publish(reinterpret_cast<std::uintptr_t>(table.release()));
+    return old;
   }
 
 private:
-  std::atomic<const PickTable*> table_;
+  ProcessWord<std::uint64_t> table_; // a pointer
 };
 
 // Tables that were replaced, each with the lines (a bit each) that were inside then and have not been seen outside

@@ -1,13 +1,13 @@
 #include "ringfleet/fleet/detail/scheduler.hpp"
 
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/base/process_word.hpp"
 #include "ringfleet/base/version.hpp"
 #include "ringfleet/fleet/detail/runner_path.hpp"
 #include "ringfleet/fleet/detail/status_json.hpp"
 #include "ringfleet/fleet/module_reference.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
 
-#include <atomic>
 #include <cstdio>
 #include <future>
 #include <utility>
@@ -23,8 +23,8 @@ memory::SegmentSpec route_spec() {
 }
 
 std::string private_name() {
-  static std::atomic<unsigned> count{0};
-  return fmt::format("private-{}-{}", getpid(), count.fetch_add(1, std::memory_order_relaxed));
+  static ProcessWord<std::uint32_t> count;
+  return fmt::format("private-{}-{}", getpid(), count.add(1));
 }
 
 void log_to_stderr(std::string_view module, std::uint64_t runner, std::string_view line) {

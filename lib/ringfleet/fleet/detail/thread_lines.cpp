@@ -1,5 +1,7 @@
 #include "ringfleet/fleet/detail/thread_lines.hpp"
 
+#include "ringfleet/base/process_word.hpp"
+
 #include <bit>
 #include <unordered_map>
 #include <utility>
@@ -19,14 +21,15 @@ struct HeldLines {
   ~HeldLines() {
     for (auto& [id, held] : by_pool) {
       if (const auto pool = held.pool.lock(); pool && held.bit != 0) {
-        pool->bits.fetch_and(~held.bit, std::memory_order_acq_rel);
+        const std::lock_guard lock(pool->mutex);
+        pool->bits &= ~held.bit;
       }
     }
   }
 };
 
 thread_local HeldLines held_lines;
-std::atomic<std::uint64_t> next_pool{1};
+ProcessWord<std::uint64_t> next_pool{1};
 
 constexpr std::uint64_t shared_bit = 1ULL << (limits::epoch_lines - 1);
 
@@ -35,8 +38,8 @@ constexpr std::uint64_t shared_bit = 1ULL << (limits::epoch_lines - 1);
 thread_local ThreadLines::Cached ThreadLines::cached_;
 
 ThreadLines::ThreadLines(EpochLayout& layout)
-    : id_(next_pool.fetch_add(1, std::memory_order_relaxed)), layout_(layout), taken_(std::make_shared<Taken>()) {
-  taken_->bits.store(shared_bit, std::memory_order_relaxed);
+    : id_(next_pool.add(1)), layout_(layout), taken_(std::make_shared<Taken>()) {
+  taken_->bits = shared_bit;
 }
 
 EpochLine* ThreadLines::find_own() {
@@ -45,14 +48,10 @@ EpochLine* ThreadLines::find_own() {
   if (fresh) {
     std::erase_if(held_lines.by_pool,
                   [this](const auto& item) { return item.first != id_ && item.second.pool.expired(); });
-    std::uint64_t bits = taken_->bits.load(std::memory_order_relaxed);
-    while (~bits != 0) {
-      const int index = std::countr_one(bits);
-      const std::uint64_t bit = 1ULL << index;
-      if (taken_->bits.compare_exchange_weak(bits, bits | bit, std::memory_order_acq_rel, std::memory_order_relaxed)) {
-        held = {taken_, bit, &layout_.lines[index]};
-        break;
-      }
+    const std::lock_guard lock(taken_->mutex);
+    if (const int index = std::countr_one(taken_->bits); index < static_cast<int>(limits::epoch_lines)) {
+      held = {taken_, 1ULL << index, &layout_.lines[index]};
+      taken_->bits |= held.bit;
     }
     if (held.line == nullptr) {
       held.pool = taken_;

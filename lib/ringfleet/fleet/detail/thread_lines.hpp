@@ -5,7 +5,6 @@
 
 #include "ringfleet/fleet/epoch_layout.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -33,7 +32,8 @@ public:
 
   // What a thread keeps of a pool after the pool may be gone; public for the thread-exit hook only.
   struct Taken {
-    std::atomic<std::uint64_t> bits{0};
+    std::mutex mutex;
+    std::uint64_t bits = 0;
   };
 
 private:

@@ -1,33 +1,17 @@
-// The calling threads' half of ClientCore: place a call, wait for it, move it when its runner is lost.
+// The calling threads' half of ClientCore: resolve a method, call it, wait for the reply, move the call when its runner is lost.
 
 #include "ringfleet/fleet/detail/client_core.hpp"
 
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/error.hpp"
-#include "ringfleet/base/limits.hpp"
 #include "ringfleet/call/method_id.hpp"
-#include "ringfleet/os/futex.hpp"
-#include "ringfleet/policy/balance.hpp"
 
 #include <algorithm>
-#include <array>
-#include <bitset>
 #include <utility>
 
 #include <fmt/format.h>
 
 namespace ringfleet::fleet {
-namespace {
-
-using namespace std::chrono_literals;
-
-// A caller that found every lane full waits for one of them, and looks at the others again this often.
-constexpr auto full_lane_slice = 20ms;
-// A grant of arena memory takes a round trip through scheduler and runner; a fleet that does not answer for so long has
-// no space.
-constexpr auto arena_wait = 1s;
-
-} // namespace
 
 ClientCore::ClientCore(memory::Segment route, memory::Segment epochs, Control control)
     : route_segment_(std::move(route)), epoch_segment_(std::move(epochs)),
@@ -126,117 +110,6 @@ PendingCall ClientCore::start(std::string_view module, std::string_view method, 
         error.code() == ErrorCode::not_found ? CallStatus::unknown_module : CallStatus::no_runner;
     pending.failure_->error_ = error.what();
     return pending;
-  }
-}
-
-// ---- placing a call on a lane
-
-// One look at the route, inside an epoch section: the request is published before the section ends.
-ClientCore::Attempt ClientCore::attempt(ModuleView& module, EpochLine& line, const call::RequestFields& fields,
-                                        std::span<const std::byte> args, call::Delivery delivery) {
-  const EpochSection<> section(line, route_);
-  const PickTable* table = &module.table();
-  if (table->epoch != section.epoch()) {
-    const std::lock_guard lock(mutex_);
-    table = &rebuild(module, section.epoch());
-  }
-  Attempt result;
-  result.service = table->service;
-  std::bitset<limits::runners_max> tried;
-  for (std::size_t round = 0; round < table->lanes.size(); ++round) {
-    const auto lane_view = [&](std::size_t index) {
-      return policy::Target{table->lanes[index]->pending.peek(), 1, tried[index]};
-    };
-    // The turn decides between equals only, so a lost update does no harm.
-    const std::uint64_t turn = module.turn.peek();
-    module.turn.set(turn + 1);
-    const std::size_t picked =
-        table->lanes.size() == 1 ? 0 : policy::pick_least_pending(table->lanes.size(), lane_view, turn);
-    if (picked == policy::no_target) {
-      break;
-    }
-    tried.set(picked);
-    LaneEntry* entry = table->lanes[picked];
-    const call::Started started = entry->lane->start(fields, args, delivery, 0);
-    switch (started.status) {
-    case call::StartStatus::started:
-      entry->pending.add(1);
-      result.placement = {entry, started.position, CallStatus::ok};
-      break;
-    case call::StartStatus::lane_full:
-      if (result.full == nullptr) {
-        result.full = entry;
-      }
-      continue;
-    case call::StartStatus::too_large: result.placement.failure = CallStatus::too_large; break;
-    case call::StartStatus::no_space:
-      // A lane whose runner died or left while an arena was on its way: another one has the room.
-      if (entry->retired.load(std::memory_order_acquire) || entry->lane->is_closed()) {
-        continue;
-      }
-      result.placement.failure = CallStatus::no_space;
-      break;
-    case call::StartStatus::closed:
-    case call::StartStatus::dead: continue;
-    }
-    break;
-  }
-  if (result.placement.lane != nullptr || result.placement.failure != CallStatus::ok) {
-    result.full = nullptr;
-  } else if (result.full != nullptr) {
-    result.full->pins.add(1);
-  }
-  return result;
-}
-
-ClientCore::Placement ClientCore::place(ModuleView& module, const call::RequestFields& fields,
-                                        std::span<const std::byte> args, call::Delivery delivery, Patience patience) {
-  for (;;) {
-    if (shut_down_.observe() != 0) {
-      return {nullptr, 0, CallStatus::shut_down};
-    }
-    const std::uint32_t seen = news_.value(); // before looking: what happens afterwards wakes us
-    Attempt result;
-    if (EpochLine* line = lines_.own()) {
-      result = attempt(module, *line, fields, args, delivery);
-    } else {
-      auto shared = lines_.shared();
-      result = attempt(module, shared.line(), fields, args, delivery);
-    }
-    if (result.placement.lane != nullptr || result.placement.failure != CallStatus::ok) {
-      return result.placement;
-    }
-    const MonotonicNs now = monotonic_now();
-    if (result.full != nullptr) {
-      call::Started started{call::StartStatus::lane_full, 0};
-      if (patience == Patience::wait && now < fields.deadline) {
-        started = result.full->lane->start(fields, args, delivery,
-                                           std::min(fields.deadline, deadline_after(now, full_lane_slice)));
-      }
-      if (started.status == call::StartStatus::started) {
-        result.full->pending.add(1);
-      }
-      result.full->pins.subtract(1);
-      if (started.status == call::StartStatus::started) {
-        return {result.full, started.position, CallStatus::ok};
-      }
-      if (patience == Patience::none || monotonic_now() >= fields.deadline) {
-        return {nullptr, 0, CallStatus::lane_full};
-      }
-      continue;
-    }
-    if (result.service == Service::absent) {
-      if (patience == Patience::wait && subscribe_again(module)) {
-        continue;
-      }
-      return {nullptr, 0, CallStatus::unknown_module};
-    }
-    if (result.service == Service::failed || patience == Patience::none || now >= fields.deadline ||
-        scheduler_gone_.observe() != 0) {
-      return {nullptr, 0, CallStatus::no_runner};
-    }
-    const std::array words{news_.park_word(seen)};
-    (void)os::futex_wait_any(words, fields.deadline);
   }
 }
 
@@ -443,22 +316,6 @@ void ClientCore::drop(PendingCall& call) noexcept {
 
 void ClientCore::release(Reply& reply) noexcept {
   reply.lane_->lane->release(reply.position_);
-}
-
-bool ClientCore::grow_arena(LaneEntry& entry, std::uint64_t bytes) {
-  if (thread_number() == control_thread_.peek()) {
-    return false; // it is the one who would bring the arena
-  }
-  std::unique_lock lock(entry.mutex);
-  if (entry.retired.load(std::memory_order_acquire)) {
-    return false; // nobody answers any more
-  }
-  entry.arena_awaited = true;
-  entry.arena_granted = false;
-  control_.want_arena(entry.offer.lane, bytes);
-  entry.arena_changed.wait_for(lock, arena_wait, [&] { return !entry.arena_awaited; });
-  entry.arena_awaited = false;
-  return entry.arena_granted;
 }
 
 void ClientCore::shut_down() noexcept {

@@ -239,29 +239,6 @@ void Supervisor::on_message(Runner& runner, call::ControlMessage& message) {
   }
 }
 
-// A module wants to call another one: its runner becomes a client of the fleet.
-void Supervisor::nested_call(Runner& runner, const call::ControlMessage& message) {
-  auto& link = nested_[runner.serial()];
-  if (!link) {
-    link = std::make_unique<NestedLink>(runner);
-    attach(*link);
-  }
-  call::ControlMessage answer;
-  answer.text = message.text;
-  try {
-    const Subscription subscription = subscribe(*link, message.text);
-    answer.type = call::ControlType::subscribed;
-    answer.a = subscription.number;
-    answer.c = subscription.generation;
-    answer.b = static_cast<std::uint64_t>(subscription.call_timeout.count());
-  } catch (const Error& error) {
-    answer.type = call::ControlType::refused;
-    answer.a = static_cast<std::uint64_t>(error.code());
-    answer.text = error.what();
-  }
-  runner.send(answer);
-}
-
 void Supervisor::on_drained(Runner& runner) {
   broker_.runner_closed(runner);
   runner.stop();
@@ -326,12 +303,6 @@ void Supervisor::place_lost(Module& module, Place& place, const Runner& runner) 
   publish_route();
 }
 
-void Supervisor::violation(const ClientLink& client, std::uint64_t serial, std::string_view what) {
-  if (Runner* its = runner(serial)) {
-    its->end_by_force(fmt::format("killed: {} found in its memory: {}", client.name(), what));
-  }
-}
-
 void Supervisor::on_line(Runner& runner, std::string_view line) {
   if (options_.on_log) {
     options_.on_log(runner.spec().module, runner.serial(), line);
@@ -342,151 +313,6 @@ void Supervisor::event(std::string text) {
   if (options_.on_event) {
     options_.on_event(text);
   }
-}
-
-// ---- clients and the route
-
-void Supervisor::attach(ClientLink& client) {
-  if (clients_.size() >= limits::clients_max) {
-    throw Error(ErrorCode::limit_reached,
-                fmt::format("attach {}: the fleet has {} clients", client.name(), clients_.size()),
-                fmt::format("at most {} clients at the same time", limits::clients_max));
-  }
-  clients_.insert(&client);
-}
-
-void Supervisor::detach(ClientLink& client) noexcept {
-  if (clients_.erase(&client) != 0) {
-    broker_.client_gone(client);
-    lanes_changed();
-  }
-}
-
-Supervisor::Subscription Supervisor::subscribe(ClientLink& client, std::string_view id) {
-  Module& module = find(id);
-  if (client.subscriptions.insert(module.number).second) {
-    for (const auto& [serial, runner] : runners_) {
-      if (runner->spec().number == module.number && runner->state() == RunnerState::ready) {
-        connect_clients(module, *runner);
-      }
-    }
-  }
-  return {module.number, module.generation, module.spec.call_timeout};
-}
-
-void Supervisor::connect_clients(Module& module, Runner& runner) {
-  const call::LaneShape shape{module.spec.slots, module.spec.slot_bytes, 1};
-  for (ClientLink* client : clients_) {
-    if (!client->subscriptions.contains(module.number) || broker_.connected(runner, *client)) {
-      continue;
-    }
-    try {
-      broker_.connect(runner, *client, shape, module.spec.wait == call::WaitMode::spin);
-    } catch (const Error& error) {
-      module.last_error = error.what();
-      event(fmt::format("module {}: no lane for {}: {}", module.spec.id, client->name(), error.what()));
-    }
-  }
-}
-
-void Supervisor::publish_route() {
-  std::vector<RouteModule> modules;
-  bool service_changed = false;
-  for (auto& [number, module] : modules_) {
-    if (module->deployment && module->deployment->removing) {
-      service_changed |= module->service != Service::absent;
-      module->service = Service::absent;
-      continue;
-    }
-    RouteModule entry{number, module->generation, Service::serving, {}};
-    bool crash_loop = false;
-    for (const Place& place : module->places) {
-      const Runner* its = runner(place.runner);
-      if (its != nullptr && its->state() == RunnerState::ready) {
-        entry.runners.push_back(place.runner);
-      }
-      crash_loop |= place.crash_loop;
-    }
-    if (entry.runners.empty() && crash_loop) {
-      entry.service = Service::failed;
-    }
-    service_changed |= module->service != entry.service;
-    module->service = entry.service;
-    modules.push_back(std::move(entry));
-  }
-  epoch_ = route_.publish(modules);
-  Atomics::store_load_barrier(); // SYNC epoch.enter: publish, barrier, then look at the clients' lines
-  if (service_changed) {
-    for (ClientLink* client : clients_) {
-      client->route_changed();
-    }
-  }
-}
-
-// ---- what it says of itself
-
-std::vector<ModuleStatus> Supervisor::status() const {
-  const MonotonicNs now = monotonic_now();
-  std::vector<ModuleStatus> all;
-  for (const auto& [number, module] : modules_) {
-    ModuleStatus status;
-    status.id = module->spec.id;
-    status.state = policy::to_string(module->state);
-    status.path = module->spec.path;
-    status.sha256 = module->artifact->sha256();
-    status.instances = static_cast<std::uint32_t>(module->places.size());
-    status.restarts = module->restarts;
-    status.reloads = module->reloads;
-    status.reloads_failed = module->reloads_failed;
-    status.last_error = module->last_error;
-    if (!module->facts_text.empty()) {
-      status.version = call::decode_module_description(module->facts_text).version;
-    }
-    for (const auto& [serial, its] : runners_) {
-      if (its->spec().number == number) {
-        status.runners.push_back({serial, its->pid(), std::string(to_string(its->state())), its->facts().version,
-                                  broker_.lanes_of(*its), now - its->started_at()});
-      }
-    }
-    all.push_back(std::move(status));
-  }
-  return all;
-}
-
-ModuleInfo Supervisor::show(std::string_view id) const {
-  const Module& module = find(id);
-  ModuleInfo info;
-  info.id = module.spec.id;
-  info.path = module.spec.path;
-  info.sha256 = module.artifact->sha256();
-  if (!module.facts_text.empty()) {
-    const auto facts = call::decode_module_description(module.facts_text);
-    info.abi_level = static_cast<int>(facts.abi);
-    info.name = facts.name;
-    info.version = facts.version;
-    info.description = facts.description;
-    for (const auto& dependency : facts.dependencies) {
-      info.dependencies.push_back(dependency.id);
-    }
-    for (const auto& method : facts.methods) {
-      info.methods.push_back({method.name, method.id, method.idempotent, method.description});
-    }
-  }
-  for (ModuleStatus& status : this->status()) {
-    if (status.id == id) {
-      info.runners = std::move(status.runners);
-    }
-  }
-  return info;
-}
-
-std::size_t Supervisor::runners_ready() const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(runners_, [](const auto& item) { return item.second->state() == RunnerState::ready; }));
-}
-
-std::string Supervisor::path_of(std::string_view id) const {
-  return find(id).spec.path;
 }
 
 // ---- time

@@ -1,0 +1,121 @@
+// The supervisor's clients: who is attached, which lanes they get, and the route they read.
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/base/limits.hpp"
+#include "ringfleet/fleet/detail/channel_link.hpp"
+#include "ringfleet/fleet/detail/supervisor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace ringfleet::fleet {
+
+void Supervisor::attach(ClientLink& client) {
+  if (clients_.size() >= limits::clients_max) {
+    throw Error(ErrorCode::limit_reached,
+                fmt::format("attach {}: the fleet has {} clients", client.name(), clients_.size()),
+                fmt::format("at most {} clients at the same time", limits::clients_max));
+  }
+  clients_.insert(&client);
+}
+
+void Supervisor::detach(ClientLink& client) noexcept {
+  if (clients_.erase(&client) != 0) {
+    broker_.client_gone(client);
+    lanes_changed();
+  }
+}
+
+Supervisor::Subscription Supervisor::subscribe(ClientLink& client, std::string_view id) {
+  Module& module = find(id);
+  if (client.subscriptions.insert(module.number).second) {
+    for (const auto& [serial, runner] : runners_) {
+      if (runner->spec().number == module.number && runner->state() == RunnerState::ready) {
+        connect_clients(module, *runner);
+      }
+    }
+  }
+  return {module.number, module.generation, module.spec.call_timeout};
+}
+
+void Supervisor::connect_clients(Module& module, Runner& runner) {
+  const call::LaneShape shape{module.spec.slots, module.spec.slot_bytes, 1};
+  for (ClientLink* client : clients_) {
+    if (!client->subscriptions.contains(module.number) || broker_.connected(runner, *client)) {
+      continue;
+    }
+    try {
+      broker_.connect(runner, *client, shape, module.spec.wait == call::WaitMode::spin);
+    } catch (const Error& error) {
+      module.last_error = error.what();
+      event(fmt::format("module {}: no lane for {}: {}", module.spec.id, client->name(), error.what()));
+    }
+  }
+}
+
+void Supervisor::publish_route() {
+  std::vector<RouteModule> modules;
+  bool service_changed = false;
+  for (auto& [number, module] : modules_) {
+    if (module->deployment && module->deployment->removing) {
+      service_changed |= module->service != Service::absent;
+      module->service = Service::absent;
+      continue;
+    }
+    RouteModule entry{number, module->generation, Service::serving, {}};
+    bool crash_loop = false;
+    for (const Place& place : module->places) {
+      const Runner* its = runner(place.runner);
+      if (its != nullptr && its->state() == RunnerState::ready) {
+        entry.runners.push_back(place.runner);
+      }
+      crash_loop |= place.crash_loop;
+    }
+    if (entry.runners.empty() && crash_loop) {
+      entry.service = Service::failed;
+    }
+    service_changed |= module->service != entry.service;
+    module->service = entry.service;
+    modules.push_back(std::move(entry));
+  }
+  epoch_ = route_.publish(modules);
+  Atomics::store_load_barrier(); // SYNC epoch.enter: publish, barrier, then look at the clients' lines
+  if (service_changed) {
+    for (ClientLink* client : clients_) {
+      client->route_changed();
+    }
+  }
+}
+
+// A module wants to call another one: its runner becomes a client of the fleet.
+void Supervisor::nested_call(Runner& runner, const call::ControlMessage& message) {
+  auto& link = nested_[runner.serial()];
+  if (!link) {
+    link = std::make_unique<NestedLink>(runner);
+    attach(*link);
+  }
+  call::ControlMessage answer;
+  answer.text = message.text;
+  try {
+    const Subscription subscription = subscribe(*link, message.text);
+    answer.type = call::ControlType::subscribed;
+    answer.a = subscription.number;
+    answer.c = subscription.generation;
+    answer.b = static_cast<std::uint64_t>(subscription.call_timeout.count());
+  } catch (const Error& error) {
+    answer.type = call::ControlType::refused;
+    answer.a = static_cast<std::uint64_t>(error.code());
+    answer.text = error.what();
+  }
+  runner.send(answer);
+}
+
+void Supervisor::violation(const ClientLink& client, std::uint64_t serial, std::string_view what) {
+  if (Runner* its = runner(serial)) {
+    its->end_by_force(fmt::format("killed: {} found in its memory: {}", client.name(), what));
+  }
+}
+
+} // namespace ringfleet::fleet

@@ -1,0 +1,74 @@
+// What the supervisor says of itself and of its modules.
+
+#include "ringfleet/fleet/detail/supervisor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ringfleet::fleet {
+
+std::vector<ModuleStatus> Supervisor::status() const {
+  const MonotonicNs now = monotonic_now();
+  std::vector<ModuleStatus> all;
+  for (const auto& [number, module] : modules_) {
+    ModuleStatus status;
+    status.id = module->spec.id;
+    status.state = policy::to_string(module->state);
+    status.path = module->spec.path;
+    status.sha256 = module->artifact->sha256();
+    status.instances = static_cast<std::uint32_t>(module->places.size());
+    status.restarts = module->restarts;
+    status.reloads = module->reloads;
+    status.reloads_failed = module->reloads_failed;
+    status.last_error = module->last_error;
+    if (!module->facts_text.empty()) {
+      status.version = call::decode_module_description(module->facts_text).version;
+    }
+    for (const auto& [serial, its] : runners_) {
+      if (its->spec().number == number) {
+        status.runners.push_back({serial, its->pid(), std::string(to_string(its->state())), its->facts().version,
+                                  broker_.lanes_of(*its), now - its->started_at()});
+      }
+    }
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
+ModuleInfo Supervisor::show(std::string_view id) const {
+  const Module& module = find(id);
+  ModuleInfo info;
+  info.id = module.spec.id;
+  info.path = module.spec.path;
+  info.sha256 = module.artifact->sha256();
+  if (!module.facts_text.empty()) {
+    const auto facts = call::decode_module_description(module.facts_text);
+    info.abi_level = static_cast<int>(facts.abi);
+    info.name = facts.name;
+    info.version = facts.version;
+    info.description = facts.description;
+    for (const auto& dependency : facts.dependencies) {
+      info.dependencies.push_back(dependency.id);
+    }
+    for (const auto& method : facts.methods) {
+      info.methods.push_back({method.name, method.id, method.idempotent, method.description});
+    }
+  }
+  for (ModuleStatus& status : this->status()) {
+    if (status.id == id) {
+      info.runners = std::move(status.runners);
+    }
+  }
+  return info;
+}
+
+std::size_t Supervisor::runners_ready() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(runners_, [](const auto& item) { return item.second->state() == RunnerState::ready; }));
+}
+
+std::string Supervisor::path_of(std::string_view id) const {
+  return find(id).spec.path;
+}
+
+} // namespace ringfleet::fleet

@@ -49,6 +49,9 @@ int main(int argc, char** argv) {
   experiment.add({.name = "ours",
                   .parameters = {{"runners", fmt::format("{}", runners)}},
                   .measure = [runners](const Slice&) { return measure(runners); }});
+  if (options.client_core != options.server_core) {
+    experiment.add(floor_bounce()); // the mood
+  }
   experiment.add_ratio("ours", "floor_spawn", RatioKind::time);
   return experiment.run();
 }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
 using namespace ringfleet;
 using namespace ringfleet::call;
 using namespace ringfleet::call::test;
@@ -177,6 +179,39 @@ TEST_CASE("lane: asynchronous calls of many threads through one slot all come ba
     caller.join();
   }
   CHECK(right == 4 * calls);
+}
+
+TEST_CASE("lane: a reply that several claimers want to move aside is moved once and found (4 threads, 2 slots)") {
+  const std::uint64_t rounds = 20'000 / scale_down;
+  constexpr std::uint64_t batch = 4;
+  Lane lane({2, 64, 1});
+  ServerThread server(lane.server);
+  std::atomic<std::uint64_t> right = 0;
+  std::vector<std::thread> callers;
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    callers.emplace_back([&, t] {
+      for (std::uint64_t round = 0; round < rounds; ++round) {
+        std::array<std::uint64_t, batch> positions{};
+        for (std::uint64_t i = 0; i < batch; ++i) {
+          const auto value = t << 32 | (round * batch + i);
+          positions[i] = lane.caller.start({.method = echo}, bytes_of_value(value), Delivery::loose, never).position;
+        }
+        for (std::uint64_t i = 0; i < batch; ++i) {
+          const auto value = t << 32 | (round * batch + i);
+          const auto waited = lane.caller.collect(positions[i], never);
+          right += waited.status == WaitStatus::replied && waited.reply.bytes.size() == sizeof value &&
+                   std::memcmp(waited.reply.bytes.data(), &value, sizeof value) == 0;
+          if (waited.status == WaitStatus::replied && !waited.moved) {
+            lane.caller.release(positions[i]);
+          }
+        }
+      }
+    });
+  }
+  for (auto& caller : callers) {
+    caller.join();
+  }
+  CHECK(right == 4 * rounds * batch);
 }
 
 // trap 6

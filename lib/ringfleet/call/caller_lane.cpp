@@ -179,20 +179,23 @@ std::span<const std::byte> CallerLane::request_payload(std::uint64_t position) c
 }
 
 // The mover holds the lock from before it takes the call until its reply can be found: whoever fails to take the call
-// and then locks, finds it.
+// and then locks, finds it. A second claimer that saw the same call finds the entry there and leaves it alone.
 bool CallerLane::move_aside(std::uint64_t position) {
   try {
     const std::scoped_lock lock(moved_mutex_);
-    auto& entry = moved_[position];
-    if (!lane_.begin_move(position)) {
-      moved_.erase(position);
+    const auto [found, is_new] = moved_.try_emplace(position);
+    auto& entry = found->second;
+    if (!is_new || !lane_.begin_move(position)) {
+      if (is_new) {
+        moved_.erase(found);
+      }
       return true;
     }
     try {
       entry.polled = lane_.poll(position, reply_arenas_, entry.reply);
       entry.bytes.assign(entry.reply.bytes.begin(), entry.reply.bytes.end());
     } catch (const std::bad_alloc&) {
-      moved_.erase(position);
+      moved_.erase(found);
       lane_.let_loose(position);
       return false;
     }

@@ -6,6 +6,7 @@
 // The life of a call: start() → wait() or, for a loose one, collect() → read the reply → release(). A call that nobody
 // wants any more is abandoned; its slot comes back when the reply does.
 
+#include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/call/lane_caller.hpp"
 #include "ringfleet/call/lane_fate.hpp"
@@ -106,7 +107,10 @@ public:
   [[nodiscard]] bool is_dead() const noexcept { return Atomics::load_acquire(dead_) != 0; }
   [[nodiscard]] bool is_closed() const noexcept { return lane_.is_closed(); }
   // After mark_dead(): what became of a call that is held or loose.
-  [[nodiscard]] Fate fate(std::uint64_t position) const noexcept { return fates_.of(position); }
+  [[nodiscard]] Fate fate(std::uint64_t position) const noexcept {
+    RINGFLEET_ASSERT(is_dead(), "the fate of a call is asked for while its runner lives");
+    return fates_.of(position);
+  }
   template <class Visit>
   void for_each_loose(Visit&& visit) const {
     lane_.for_each_loose(visit);

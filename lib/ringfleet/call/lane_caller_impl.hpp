@@ -200,13 +200,17 @@ template <class A>
 LaneFates LaneCaller<A>::classify() const {
   LaneFates fates;
   const auto closed = A::load_acquire(control().closed);
-  std::array<std::uint64_t, limits::workers_max> first_stamps{};
+  std::array<bool, limits::workers_max> is_busy{};
   for (std::uint32_t worker = 0; worker < shape_.workers; ++worker) {
     const auto& line = progress(worker);
-    // SYNC lane.progress: acquire; pairs with release in LaneServer::start. Publishes: count and deadline.
-    first_stamps[worker] = A::load_acquire(line.first_stamp);
-    if (first_stamps[worker] != 0) {
-      fates.executing[worker] = {first_stamps[worker] - 1, A::load_relaxed(line.count)};
+    // SYNC lane.progress: acquire; pairs with release in LaneServer::start. Publishes: count, deadline and check.
+    const auto first_stamp = A::load_acquire(line.first_stamp);
+    const auto count = A::load_relaxed(line.count);
+    const auto expected = progress_check(first_stamp, A::load_relaxed(line.deadline_ns), count);
+    if (first_stamp != 0) {
+      is_busy[worker] = true;
+      fates.executing[worker] = {first_stamp - 1, count};
+      fates.all_started |= A::load_relaxed(line.check) != expected;
     }
   }
   fates.stamps.resize(shape_.slots);
@@ -219,12 +223,17 @@ LaneFates LaneCaller<A>::classify() const {
     const bool plausible = stamp == 0 ? distance_of(word, position) == 0 : distance == 0 || distance == shape_.slots;
     fates.all_started |= !plausible;
   }
+  // A batch begins at or after the lane's first position and ends at or before the tail. How far it is behind the tail
+  // says nothing: a worker that has replied but
+  // not yet taken its announcement back may be overtaken by any number of calls of the other workers, and a batch
+  // behind the calls in flight covers none of them.
   const auto end = tail();
   for (std::uint32_t worker = 0; worker < shape_.workers; ++worker) {
     const auto& range = fates.executing[worker];
-    const auto claimed = end - range.first; // positions from the first one to the tail
-    fates.all_started |=
-        first_stamps[worker] != 0 && (range.count == 0 || range.count > claimed || claimed > shape_.slots);
+    const auto to_the_tail = static_cast<std::int64_t>(end - range.first);
+    const bool plausible = range.count != 0 && range.count <= shape_.slots && to_the_tail >= range.count &&
+                           !ring::is_before(range.first, first_position_);
+    fates.all_started |= is_busy[worker] && !plausible;
   }
   fates.all_started |= closed != lane_is_open && end - closed > shape_.slots;
   return fates;

@@ -45,13 +45,14 @@
 //    +16 +----------------+----------------+               +16 +----------------+----------------+
 //        |     status     |  module_code   |                   |     count      |   (unused)     |
 //    +24 +----------------+----------------+               +24 +----------------+----------------+
-//        | payload_bytes  |    (unused)    |
-//    +64 +----------------+----------------+
+//        | payload_bytes  |    (unused)    |                   |             check               |
+//    +64 +----------------+----------------+               +32 +----------------+----------------+
 //        |   inline payload (slot_bytes)   |
 //        +----------------+----------------+
 //
-// A stamp is position + 1, so a fresh segment (zeros) holds no message. A payload word of 0 means "inline"; otherwise
-// bits 56..60 are the arena's number (1..16) and bits 0..47 the offset in it.
+// `check` is made of the other three, so that a word of the line that was written by accident is noticed. A stamp is
+// position + 1, so a fresh segment (zeros) holds no message. A payload word of 0 means "inline"; otherwise bits 56..60
+// are the arena's number (1..16) and bits 0..47 the offset in it.
 
 #include "ringfleet/base/bits.hpp"
 #include "ringfleet/base/cache_line.hpp"
@@ -108,8 +109,16 @@ struct Progress {
   std::uint64_t first_stamp; // 0: idle
   std::uint64_t deadline_ns;
   std::uint32_t count;
-  std::uint32_t unused[11];
+  std::uint32_t unused;
+  std::uint64_t check; // progress_check() of the others
+  std::uint64_t unused_too[4];
 };
+
+[[nodiscard]] constexpr std::uint64_t progress_check(std::uint64_t first_stamp, std::uint64_t deadline_ns,
+                                                     std::uint32_t count) noexcept {
+  constexpr std::uint64_t odd = 0x9e37'79b9'7f4a'7c15ULL;
+  return ((first_stamp * odd ^ deadline_ns) * odd ^ count) * odd + odd;
+}
 
 inline constexpr std::uint64_t lane_is_open = ~std::uint64_t{0};
 inline constexpr std::uint64_t lane_layout_version = 1;
@@ -170,7 +179,8 @@ static_assert(sizeof(ColdLine) == cache_line_bytes && offsetof(ColdLine, awaited
 static_assert(offsetof(LaneControl, closed) == 0 && offsetof(LaneControl, closed_bell) == 8 &&
               offsetof(LaneControl, server_awaits) == cache_line_pair_bytes);
 static_assert(sizeof(Progress) == cache_line_bytes && offsetof(Progress, first_stamp) == 0 &&
-              offsetof(Progress, deadline_ns) == 8 && offsetof(Progress, count) == 16);
+              offsetof(Progress, deadline_ns) == 8 && offsetof(Progress, count) == 16 &&
+              offsetof(Progress, check) == 24);
 static_assert(sizeof(LaneControl) <= page_bytes && limits::workers_max * sizeof(Progress) <= page_bytes);
 static_assert(std::is_trivially_copyable_v<RequestHeader> && std::is_standard_layout_v<RequestHeader>);
 static_assert(std::is_trivially_copyable_v<ReplyHeader> && std::is_standard_layout_v<ReplyHeader>);

@@ -75,9 +75,10 @@ public:
     auto& line = progress(worker);
     A::store_relaxed(line.count, count);
     A::store_relaxed(line.deadline_ns, deadline);
+    A::store_relaxed(line.check, progress_check(position + 1, deadline, count));
     A::step("lane.announcing");
-    // SYNC lane.progress: release; pairs with acquire in LaneCaller::classify. Publishes: count and deadline. Nothing
-    // of the module runs before it: a death in between leaves the calls queued.
+    // SYNC lane.progress: release; pairs with acquire in LaneCaller::classify. Publishes: count, deadline and check.
+    // Nothing of the module runs before it: a death in between leaves the calls queued.
     A::store_release(line.first_stamp, position + 1);
     A::step("lane.announced");
   }

@@ -30,19 +30,19 @@ public:
     return true;
   }
 
-  // Empty when the word names no open arena or the range leaves it. The bytes stay writable for their owner: a hostile
-  // one may change them while they are read.
+  // Empty when the word names no open arena, has a bit set that means nothing, or the range leaves the arena. The bytes
+  // stay writable for their owner: a hostile one may change them while they are read.
   [[nodiscard]] std::optional<std::span<const std::byte>> resolve(std::uint64_t payload,
                                                                   std::uint64_t bytes) const noexcept {
     const auto number = arena_of(payload);
-    if (number < 1 || number > views_.size()) {
+    const auto offset = offset_of(payload);
+    if (number < 1 || number > views_.size() || payload_word(number, offset) != payload) {
       return std::nullopt;
     }
     const auto& view = views_[number - 1];
     // SYNC arena.view: acquire; pairs with release in open.
     const auto address = Atomics::load_acquire(view.address);
     const auto size = Atomics::load_relaxed(view.bytes);
-    const auto offset = offset_of(payload);
     if (address == 0 || offset > size || bytes > size - offset) {
       return std::nullopt;
     }

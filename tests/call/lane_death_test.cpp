@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <deque>
+#include <functional>
 #include <random>
 
 using namespace ringfleet;
@@ -47,7 +48,6 @@ public:
     const std::scoped_lock lock(mutex_);
     return next_;
   }
-  [[nodiscard]] bool are_used_up() const { return begun() == outcomes_.size(); }
   [[nodiscard]] Outcome outcome(std::uint64_t id) const { return outcomes_[id]; }
   [[nodiscard]] std::uint64_t settled_twice() const { return twice_; }
 
@@ -70,8 +70,9 @@ struct Tally {
 
 class Client {
 public:
-  Client(CallerLane& lane, Calls& calls, Ledger& ledger, Tally& tally, bool with_arenas)
-      : lane_(lane), calls_(calls), ledger_(ledger), tally_(tally), with_arenas_(with_arenas) {}
+  Client(CallerLane& lane, Calls& calls, Ledger& ledger, Tally& tally, bool with_arenas, std::function<void()> on_sent)
+      : lane_(lane), calls_(calls), ledger_(ledger), tally_(tally), with_arenas_(with_arenas),
+        on_sent_(std::move(on_sent)) {}
 
   void call_until_dead() {
     while (const auto id = calls_.take()) {
@@ -114,6 +115,7 @@ private:
     const auto bytes = std::span(payload).first(with_arenas_ && id % 3 == 0 ? payload.size() : sizeof text);
     const auto started = lane_.start({.method = 1}, bytes, delivery, never);
     if (started.status == StartStatus::started) {
+      on_sent_();
       return started.position;
     }
     tally_.wrong += started.status != StartStatus::dead;
@@ -165,16 +167,27 @@ private:
   Ledger& ledger_;
   Tally& tally_;
   bool with_arenas_;
+  std::function<void()> on_sent_;
 };
 
-// Lets three threads call a runner until `kill_now` says so; then kills it and waits for all of them.
-template <class KillNow>
-void run_and_kill(const LaneProcessOptions& options, Calls& calls, Ledger& ledger, Tally& tally, KillNow&& kill_now) {
+// Lets three threads call a runner, of which one kills it behind its `kill_after`th call, in the middle of the others;
+// waits for all of them. Never: until every call has been settled.
+void run_and_kill(const LaneProcessOptions& options, Calls& calls, Ledger& ledger, Tally& tally,
+                  std::uint64_t kill_after, std::uint64_t pauses) {
   LaneProcess runner(options, ledger);
+  std::atomic<std::uint64_t> sent = 0;
+  auto on_sent = [&] {
+    if (sent.fetch_add(1) == kill_after) {
+      for (auto i = pauses; i > 0; --i) {
+        ring::pause_core();
+      }
+      runner.kill();
+    }
+  };
   std::vector<std::thread> threads;
   for (int i = 0; i < 3; ++i) {
     threads.emplace_back([&, i] {
-      Client client(*runner.caller, calls, ledger, tally, options.with_arenas);
+      Client client(*runner.caller, calls, ledger, tally, options.with_arenas, on_sent);
       if (i == 0) {
         client.call_many_at_once_until_dead(options.shape.slots);
       } else {
@@ -182,10 +195,6 @@ void run_and_kill(const LaneProcessOptions& options, Calls& calls, Ledger& ledge
       }
     });
   }
-  while (!kill_now() && !runner.is_gone()) {
-    ring::yield_core();
-  }
-  runner.kill();
   for (auto& thread : threads) {
     thread.join();
   }
@@ -202,7 +211,7 @@ TEST_CASE("lane: every call is exactly one of answered, queued and started when 
   const auto rounds = ringfleet::test::rounds_or(2'000 / scale_down);
   MESSAGE("seed ", seed, ", ", rounds, " kills");
   std::mt19937_64 random(seed);
-  Ledger ledger((rounds + 1) * 4'096);
+  Ledger ledger((rounds + 1) * 1'024);
   Calls calls(ledger.calls_max());
   Tally tally;
   std::uint64_t started_too_many = 0;
@@ -210,17 +219,15 @@ TEST_CASE("lane: every call is exactly one of answered, queued and started when 
     const LaneProcessOptions options{.shape = {8, 64, random() % 4 == 0 ? 2U : 1U},
                                      .mode = random() % 8 == 0 ? WaitMode::spin : WaitMode::park,
                                      .with_arenas = random() % 4 == 0};
-    const auto answers_before = tally.answered.load();
     const auto started_before = tally.started.load();
-    const auto answers = random() % 60;
-    auto looks = random() % 50;
-    run_and_kill(options, calls, ledger, tally,
-                 [&] { return (tally.answered - answers_before >= answers && looks-- == 0) || calls.are_used_up(); });
+    const auto kill_after = random() % 60;
+    const auto pauses = random() % 300;
+    run_and_kill(options, calls, ledger, tally, kill_after, pauses);
     started_too_many += tally.started - started_before > options.shape.workers;
   }
   calls.only_redeliver();
   while (tally.answered + tally.started < calls.begun()) {
-    run_and_kill({}, calls, ledger, tally, [&] { return tally.answered + tally.started == calls.begun(); });
+    run_and_kill({}, calls, ledger, tally, never, 0);
   }
 
   std::uint64_t answered_but_not_once = 0;
@@ -242,4 +249,5 @@ TEST_CASE("lane: every call is exactly one of answered, queued and started when 
   CHECK(open == 0);
   CHECK(calls.settled_twice() == 0);
   CHECK(tally.queued > 0);
+  CHECK(tally.started > 0);
 }

@@ -194,7 +194,7 @@ private:
     CallText text;
     std::memcpy(&text, request.payload.data(), sizeof text);
     ledger_.count(text.id);
-    for (std::uint64_t i = text.id * 7 % 40; i > 0; --i) {
+    for (std::uint64_t i = text.id % 8 == 0 ? 2'000 : text.id * 7 % 40; i > 0; --i) {
       ring::pause_core();
     }
     const auto buffer = lane.reply_buffer(request.position, text.bytes);

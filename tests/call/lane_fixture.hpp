@@ -2,6 +2,7 @@
 
 // A lane over plain memory, mapped once, so that ThreadSanitizer sees both sides; and a server thread for it.
 
+#include "../scale.hpp"
 #include "ringfleet/call/caller_lane.hpp"
 #include "ringfleet/call/server_lane.hpp"
 #include "ringfleet/call/server_park.hpp"
@@ -18,17 +19,7 @@
 
 namespace ringfleet::call::test {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-inline constexpr unsigned scale_down = 20;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-inline constexpr unsigned scale_down = 20;
-#else
-inline constexpr unsigned scale_down = 1;
-#endif
-#else
-inline constexpr unsigned scale_down = 1;
-#endif
+using ringfleet::test::scale_down;
 
 struct LaneMemory {
   explicit LaneMemory(const LaneShape& shape)

@@ -49,6 +49,14 @@ void announce_shared_wait(std::uint64_t& flag, std::uint64_t sequence) noexcept 
   A::store_load_barrier();
 }
 
+// The second half of is_awaited: for a publisher with several flags to look at behind one barrier.
+template <class A = Atomics>
+[[nodiscard]] bool is_awaited_behind_barrier(const std::uint64_t& flag, std::uint64_t before,
+                                             std::uint64_t after) noexcept {
+  const auto sequence = A::load_relaxed(flag);
+  return sequence - before - 1 < after - before;
+}
+
 // Publisher, after publishing everything in (before, after]: does the waiter behind `flag` wait for any of it? Call it
 // once for a batch; `true` means wake now, and is answered at most once per announced wait.
 template <class A = Atomics>
@@ -56,8 +64,7 @@ template <class A = Atomics>
   A::step("parking.published");
   // SYNC ring.parking: barrier, then load; pairs with the barrier in announce_wait.
   A::store_load_barrier();
-  const auto sequence = A::load_relaxed(flag);
-  return sequence - before - 1 < after - before;
+  return is_awaited_behind_barrier<A>(flag, before, after);
 }
 
 // The low half of a 64-bit word: what a futex compares. Little-endian only.

@@ -54,8 +54,9 @@ inline std::uint64_t read_all(Reader<Element> reader, std::uint64_t total, std::
   return wrong;
 }
 
-inline void write_all(Producer<Element>& producer, std::uint64_t total, std::uint64_t batch) {
-  for (std::uint64_t number = 0; number < total;) {
+// Elements [begin, total).
+inline void write_all(Producer<Element>& producer, std::uint64_t total, std::uint64_t batch, std::uint64_t begin = 0) {
+  for (std::uint64_t number = begin; number < total;) {
     const auto count = std::min(batch, total - number);
     std::uint64_t first = 0;
     while (producer.claim(count, first, never) == ClaimResult::full) {

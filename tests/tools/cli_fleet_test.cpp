@@ -221,6 +221,22 @@ TEST_CASE("up -d: returns when the fleet is Ready, which goes on until down; wha
   CHECK(cli({"status"}).exit_code == 3);
 }
 
+TEST_CASE("down: what a killed scheduler left is shown until it is cleared") { // fault 28 30
+  const Cli cli("cli-debris");
+  REQUIRE(cli({"up", "-d", cli.topology("debris")}).exit_code == 0);
+  REQUIRE(kill(status_of(cli)["scheduler_pid"].get<pid_t>(), SIGKILL) == 0);
+  auto down = cli({"down"});
+  while (down.exit_code == 4 || down.exit_code == 1) { // it is still dying
+    down = cli({"down"});
+  }
+  CAPTURE(down.err);
+  CHECK(down.exit_code == 0);
+  CHECK(down.out.find("debris") != std::string::npos);
+  CHECK(cli({"down"}).exit_code == 3);
+  CHECK(cli({"up", "-d", cli.topology("debris")}).exit_code == 0);
+  CHECK(cli({"down"}).out == "fleet debris stopped\n");
+}
+
 TEST_CASE("up -d: a fleet that cannot start is the caller's error, with its exit code") {
   const Cli cli("cli-detach-bad");
   cli.scratch().write("text.so", "this is no module");

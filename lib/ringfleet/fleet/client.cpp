@@ -1,8 +1,8 @@
 #include "ringfleet/fleet/client.hpp"
 
 #include "ringfleet/base/error.hpp"
-#include "ringfleet/fleet/detail/status_json.hpp"
 #include "ringfleet/fleet/detail/remote_scheduler.hpp"
+#include "ringfleet/fleet/detail/status_json.hpp"
 
 namespace ringfleet {
 

@@ -40,7 +40,7 @@ struct FleetStatus {
   pid_t scheduler_pid = 0;
   std::string version; // of ringfleet
   std::uint64_t uptime_ns = 0;
-  std::uint64_t clients = 0;
+  std::uint64_t clients = 0; // other processes that attached, and modules that call modules
   std::vector<ModuleStatus> modules;
 };
 

@@ -1,4 +1,5 @@
-// The calling threads' half of ClientCore: resolve a method, call it, wait for the reply, move the call when its runner is lost.
+// The calling threads' half of ClientCore: resolve a method, call it, wait for the reply, move the call when its runner
+// is lost.
 
 #include "ringfleet/fleet/detail/client_core.hpp"
 

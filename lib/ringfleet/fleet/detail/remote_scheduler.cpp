@@ -2,7 +2,7 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/version.hpp"
-#include "ringfleet/os/file_lock.hpp"
+#include "ringfleet/fleet/presence.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
 
 #include <utility>
@@ -25,20 +25,11 @@ call::ControlMessage message_of(ControlType type, std::uint64_t a = 0, std::uint
   return message;
 }
 
-bool runs(const std::string& fleet) {
-  return os::FileLock::state_hint(os::fleet_directory_path(fleet) + "/lock") == os::FileLock::State::held;
-}
-
 // The name that was asked for, or the only fleet that runs.
 std::string choose_fleet(std::string_view wanted) {
-  std::vector<std::string> running;
-  for (const std::string& name : os::list_fleets()) {
-    if (runs(name) && !name.starts_with("private-")) {
-      running.push_back(name);
-    }
-  }
+  const std::vector<std::string> running = running_fleets();
   if (!wanted.empty()) {
-    if (runs(std::string(wanted))) {
+    if (is_running(wanted)) {
       return std::string(wanted);
     }
     throw Error(ErrorCode::not_found, fmt::format("attach to fleet '{}': it does not run", wanted),

@@ -6,6 +6,7 @@
 #include "ringfleet/fleet/detail/runner_path.hpp"
 #include "ringfleet/fleet/detail/status_json.hpp"
 #include "ringfleet/fleet/module_reference.hpp"
+#include "ringfleet/fleet/presence.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
 
 #include <cstdio>
@@ -24,7 +25,7 @@ memory::SegmentSpec route_spec() {
 
 std::string private_name() {
   static ProcessWord<std::uint32_t> count;
-  return fmt::format("private-{}-{}", getpid(), count.add(1));
+  return fmt::format("{}{}-{}", private_prefix, getpid(), count.add(1));
 }
 
 void log_to_stderr(std::string_view module, std::uint64_t runner, std::string_view line) {
@@ -85,6 +86,7 @@ void Scheduler::prepare_directory() {
         fmt::format("end it with 'ringfleet down --fleet {}', or give this one another name", name_));
   }
   os::remove_tree(counter::counter_directory(directory_));
+  clear_dead_private_fleets();
 }
 
 void Scheduler::start(Topology topology) {
@@ -205,7 +207,7 @@ void Scheduler::write_counters() {
   counters_->restarts.set(totals.restarts);
   counters_->reloads_ok.set(totals.reloads_ok);
   counters_->reloads_failed.set(totals.reloads_failed);
-  counters_->clients.set(supervisor_->clients());
+  counters_->clients.set(supervisor_->clients() - 1);
 }
 
 ArtifactHandle Scheduler::ingest(std::string_view reference) {
@@ -266,7 +268,7 @@ FleetStatus Scheduler::status_on_loop() const {
   status.scheduler_pid = getpid();
   status.version = version;
   status.uptime_ns = monotonic_now() - began_at_;
-  status.clients = supervisor_->clients();
+  status.clients = supervisor_->clients() - 1; // not the one in this process
   status.modules = supervisor_->status();
   return status;
 }

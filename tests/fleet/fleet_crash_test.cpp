@@ -77,6 +77,13 @@ TEST_CASE("fleet: every way to die in a call is named to its caller, and other m
     }
     CHECK(fleet.call("bad", "ok", "", {20s}).ok()); // its successor serves
   }
+  for (const char* method : {"throw_exception", "exhaust_memory"}) {
+    CHECK(fleet.call("bad", method, "", {20s}).status() == CallStatus::module_exception);
+  }
+  for (const char* method : {"loop", "deadlock"}) {
+    CHECK(fleet.call("bad", method, "", {20ms}).status() == CallStatus::deadline_exceeded);
+    CHECK(fleet.call("bad", "ok", "", {20s}).ok()); // after the hung one has been ended
+  }
   stop = true;
   load.join();
   CHECK(answered > 0);
@@ -94,7 +101,45 @@ TEST_CASE("fleet: a call that never ends gets its runner killed as hung") { // F
   CHECK(fleet.call("bad", "ok", "", {20s}).ok());
 }
 
-TEST_CASE("fleet: a stopped runner is found hung, and the calls it had not started move on") { // F8, fault 8
+TEST_CASE("fleet: a stopped runner is ended when it stays so, and another one serves") { // F8, fault 8
+  const RuntimeDirectory directory;
+  Listener listener;
+  auto module = module_of("echo", shipped("echo"));
+  module.call_timeout = 200ms;
+  Fleet fleet(topology_of({module}), listener.options());
+  REQUIRE(fleet.call("echo", "echo", "warm").ok());
+  REQUIRE(kill(pid_of(fleet, "echo"), SIGSTOP) == 0);
+  const Reply reply = fleet.call("echo", "echo", "waits for the successor", {20s});
+  CHECK_MESSAGE(reply.ok(), reply.error());
+  CHECK(reply.runner() == 2);
+  CHECK(reply.retries() == 1);
+  CHECK(listener.wait_for_event("killed: stopped"));
+}
+
+TEST_CASE("fleet: a runner that is stopped and continued in time is left alone") { // fault 9
+  const RuntimeDirectory directory;
+  Fleet fleet(topology_of({module_of("echo", shipped("echo"))}));
+  REQUIRE(fleet.call("echo", "echo", "warm").ok());
+  const pid_t pid = pid_of(fleet, "echo");
+  REQUIRE(kill(pid, SIGSTOP) == 0);
+  PendingCall call = fleet.method("echo", "echo").start("patience", {20s});
+  REQUIRE(kill(pid, SIGCONT) == 0);
+  CHECK(call.get().text() == "patience");
+  CHECK(pid_of(fleet, "echo") == pid);
+}
+
+TEST_CASE("fleet: a cancelled call that its runner never started is not executed elsewhere") { // F5
+  const RuntimeDirectory directory;
+  Fleet fleet(topology_of({module_of("bad", shipped("misbehave"))}));
+  PendingCall endless = fleet.method("bad", "loop").start("", {50ms});
+  PendingCall queued = fleet.method("bad", "ok").start("", {20s});
+  queued.cancel();
+  CHECK(endless.get().status() == CallStatus::deadline_exceeded);
+  CHECK(queued.get().status() == CallStatus::cancelled); // when the loop's runner has been ended
+  CHECK(fleet.call("bad", "ok", "", {20s}).ok());
+}
+
+TEST_CASE("fleet: the calls that a stopped runner had not started move on when it dies") { // F8, fault 8
   const RuntimeDirectory directory;
   Listener listener;
   Fleet fleet(topology_of({module_of("echo", shipped("echo"), 2)}), listener.options());

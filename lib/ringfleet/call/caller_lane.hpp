@@ -99,6 +99,7 @@ public:
   // Loose → held without waiting, e.g. to redeliver it elsewhere. False when somebody else has it.
   [[nodiscard]] bool take(std::uint64_t position) noexcept { return lane_.take(position); }
   void cancel(std::uint64_t position) noexcept { lane_.cancel(position); }
+  [[nodiscard]] bool is_cancelled(std::uint64_t position) const noexcept { return lane_.is_cancelled(position); }
 
   // Once, by whoever learned that every thread of the runner is gone; then announce the obituary. Later calls of it do
   // nothing.

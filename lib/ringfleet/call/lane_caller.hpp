@@ -113,6 +113,10 @@ public:
   }
   // Asks the runner not to begin, or the module to stop. The reply decides what came of it.
   void cancel(std::uint64_t position) noexcept { A::store_release(cold(position).cancel, position + 1); }
+  // Own memory. A cancelled call that its runner never started must not be sent elsewhere.
+  [[nodiscard]] bool is_cancelled(std::uint64_t position) const noexcept {
+    return A::load_relaxed(cold(position).cancel) == position + 1;
+  }
 
   // Where the runner closed the lane, unless it is open. Not validated: see close_verdict().
   [[nodiscard]] bool is_closed() const noexcept {

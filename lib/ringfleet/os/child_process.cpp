@@ -157,6 +157,7 @@ void ChildProcess::swap(ChildProcess& other) noexcept {
   std::swap(pidfd_, other.pidfd_);
   std::swap(identity_, other.identity_);
   std::swap(status_, other.status_);
+  std::swap(stopped_, other.stopped_);
 }
 
 bool ChildProcess::signal(int signal_number) {
@@ -185,6 +186,18 @@ std::optional<ExitStatus> ChildProcess::wait_for(int options) {
 
 std::optional<ExitStatus> ChildProcess::try_reap() {
   return wait_for(WNOHANG);
+}
+
+bool ChildProcess::is_stopped() {
+  for (;;) {
+    siginfo_t info{};
+    const int result = detail::retry(
+        [&] { return ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WSTOPPED | WCONTINUED | WNOHANG); });
+    if (result != 0 || info.si_pid == 0) {
+      return stopped_;
+    }
+    stopped_ = info.si_code == CLD_STOPPED;
+  }
 }
 
 ExitStatus ChildProcess::reap() {

@@ -56,6 +56,8 @@ public:
 
   // Never blocks: empty while it lives. After death the status is kept, so both may be called again.
   [[nodiscard]] std::optional<ExitStatus> try_reap();
+  // Is it held by SIGSTOP? As its parent learns it, at once; not when a debugger holds it. Never blocks.
+  [[nodiscard]] bool is_stopped();
   // Blocks until it is dead.
   ExitStatus reap();
 
@@ -66,6 +68,7 @@ private:
   Descriptor pidfd_;
   ProcessIdentity identity_;
   std::optional<ExitStatus> status_;
+  bool stopped_ = false;
 };
 
 } // namespace ringfleet::os

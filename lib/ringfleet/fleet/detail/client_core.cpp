@@ -212,6 +212,11 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
       entry->lane->abandon(position);
       return reply;
     }
+    if (entry->lane->is_cancelled(position)) {
+      Reply reply = failure(module, fields.method, CallStatus::cancelled, entry);
+      entry->lane->abandon(position);
+      return reply;
+    }
     const auto payload = args.data() != nullptr ? args : entry->lane->request_payload(position);
     const Placement placement = place(module, fields, payload, call::Delivery::held, Patience::wait);
     if (placement.lane == nullptr) {

@@ -165,8 +165,8 @@ void ClientCore::redeliver_loose(LaneEntry& entry) {
     // A started call of an idempotent method is repeated by whoever waits for it.
     const bool moves =
         entry.lane->is_dead() ? entry.lane->fate(position) == call::Fate::queued : entry.lane->never_executed(position);
-    if (!moves) {
-      continue;
+    if (!moves || entry.lane->is_cancelled(position)) {
+      continue; // whoever waits for it finds that out
     }
     {
       const std::lock_guard lock(entry.mutex);

@@ -249,6 +249,18 @@ void Runner::end_by_force(std::string reason) {
   child_.signal(SIGKILL);
 }
 
+void Runner::check_stopped(MonotonicNs own_time, Nanoseconds patience) {
+  if (state_ == RunnerState::dead || !child_.is_stopped()) {
+    stopped_since_.reset();
+    return;
+  }
+  if (!stopped_since_) {
+    stopped_since_ = own_time;
+  } else if (own_time >= deadline_after(*stopped_since_, patience)) {
+    end_by_force("killed: stopped for longer than a call may take");
+  }
+}
+
 void Runner::on_time(MonotonicNs now) {
   if (now < deadline_) {
     return;

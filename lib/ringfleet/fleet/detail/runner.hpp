@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,6 +93,10 @@ public:
   // SIGKILL now; `reason` becomes the cause.
   void end_by_force(std::string reason);
 
+  // A runner that somebody stopped answers nobody: it is ended when it stays so for longer than `patience`, measured in
+  // the scheduler's own time. Called at every tick.
+  void check_stopped(MonotonicNs own_time, Nanoseconds patience);
+
   [[nodiscard]] MonotonicNs next_deadline() const noexcept { return deadline_; }
   void on_time(MonotonicNs now);
 
@@ -118,7 +123,8 @@ private:
   MonotonicNs started_at_ = 0;
   MonotonicNs ready_at_ = 0;
   MonotonicNs deadline_ = never;
-  int force_step_ = 0; // in `stopping`: 0 asked, 1 SIGTERM sent
+  std::optional<MonotonicNs> stopped_since_; // own time
+  int force_step_ = 0;                       // in `stopping`: 0 asked, 1 SIGTERM sent
   std::uint64_t executed_ = 0;
   bool drained_ = false;
   bool orderly_ = false;

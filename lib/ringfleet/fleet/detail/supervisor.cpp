@@ -372,6 +372,11 @@ void Supervisor::on_time(MonotonicNs now) {
   if (now >= tick_at_) {
     own_time_.tick(now);
     tick_at_ = deadline_after(now, hang_tick);
+    for (auto& [serial, runner] : runners_) {
+      if (const Module* module = module_of(*runner)) {
+        runner->check_stopped(own_time_.time(), module->spec.call_timeout + limits::hung_after_deadline);
+      }
+    }
     for (const std::uint64_t serial : broker_.find_hung(own_time_)) {
       if (Runner* hung = runner(serial)) {
         hung->end_by_force("killed: hung in a call long past its deadline");

@@ -222,6 +222,23 @@ TEST_CASE("scheduler: without descriptors it refuses new work by name and goes o
   CHECK(fleet.call("more", "echo", "room again").ok());
 }
 
+TEST_CASE(
+    "scheduler: a lane that could not be made for want of descriptors is made when there are some again") { // fault 17
+  const RuntimeDirectory directory;
+  Fleet fleet(named("narrow"));
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit narrow = before;
+  narrow.rlim_cur = 8;
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &narrow) == 0);
+  const Reply refused = fleet.call("echo", "echo", "nobody", {300ms});
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(refused.status() == CallStatus::no_runner);
+  const Reply reply = fleet.call("echo", "echo", "room again", {20s});
+  CHECK_MESSAGE(reply.ok(), reply.error());
+  CHECK(fleet.status().modules.front().restarts == 0); // no runner had to die for it
+}
+
 TEST_CASE("scheduler: without memory for a lane or an arena the call says so and the fleet lives") { // fault 26
   const RuntimeDirectory directory;
   Fleet fleet(named("poor"));

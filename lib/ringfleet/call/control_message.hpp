@@ -77,7 +77,7 @@ enum class ControlType : std::uint16_t {
   lane_open_client = 48,   // S → C: a, fds: R, pidfd of the runner
   lane_ready_client = 49,  // C → S: a
   runner_died = 50,        // S → C: a = serial, text = cause
-  lane_retired = 51,       // S → C: a
+  lane_retired = 51,       // S → C: a, text = why: an offered lane will never be opened
   lane_closed = 52,        // S → C: a: the runner has closed it; what it did not execute moves on
   route_changed = 53,      // S → C: a module failed, came back or went: look at the route again
   request = 60,            // operator → S: text = JSON

@@ -35,6 +35,12 @@ bool ChannelLink::open_lane(const LaneOffer& offer, const os::Descriptor& replie
   return false;
 }
 
+void ChannelLink::lane_refused(std::uint64_t lane, std::string_view why) {
+  auto message = message_of(ControlType::lane_retired, lane);
+  message.text = why;
+  send(message, {});
+}
+
 bool ChannelLink::offer_arena(std::uint64_t lane, std::uint32_t number, std::uint64_t bytes,
                               const os::Descriptor& arena) {
   send(message_of(ControlType::arena_offer, lane, number, bytes), std::array{arena.get()});

@@ -15,6 +15,7 @@ class ChannelLink : public ClientLink {
 public:
   bool offer_lane(const LaneOffer& offer, const os::Descriptor& requests) override;
   bool open_lane(const LaneOffer& offer, const os::Descriptor& replies, const os::Descriptor& pidfd) override;
+  void lane_refused(std::uint64_t lane, std::string_view why) override;
   bool offer_arena(std::uint64_t lane, std::uint32_t number, std::uint64_t bytes, const os::Descriptor& arena) override;
   bool open_arena(std::uint64_t lane, std::uint32_t number, const os::Descriptor& arena) override;
   void arena_usable(std::uint64_t lane, std::uint32_t number) override;

@@ -71,6 +71,7 @@ public:
   // ---- the control thread
   void lane_offered(const LaneOffer& offer, os::Descriptor requests);
   void lane_opened(std::uint64_t lane, os::Descriptor replies);
+  void lane_refused(std::uint64_t lane); // it was never opened, and will not be
   void arena_offered(std::uint64_t lane, std::uint32_t number, os::Descriptor arena); // of this side: we write it
   void arena_usable(std::uint64_t lane, std::uint32_t number);
   void arena_refused(std::uint64_t lane);

@@ -73,6 +73,13 @@ void ClientCore::lane_opened(std::uint64_t lane, os::Descriptor replies) {
   collect_garbage();
 }
 
+void ClientCore::lane_refused(std::uint64_t lane) {
+  const std::lock_guard lock(mutex_);
+  if (const LaneEntry* entry = find(lane); entry != nullptr && !entry->lane) {
+    lanes_.erase(lane);
+  }
+}
+
 // Under the lock. The caller may be inside an epoch section of `epoch`; the route may have moved on, then the next
 // section sees it.
 const PickTable& ClientCore::rebuild(ModuleView& module, std::uint64_t epoch) {

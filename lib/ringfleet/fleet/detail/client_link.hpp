@@ -33,6 +33,9 @@ public:
   // Step 2: the runner serves the lane; the client maps the reply segment and uses it. True: done already.
   virtual bool open_lane(const LaneOffer& offer, const os::Descriptor& replies, const os::Descriptor& pidfd) = 0;
 
+  // The lane was given up on its way; what the client mapped of it is of no use any more.
+  virtual void lane_refused(std::uint64_t lane, std::string_view why) = 0;
+
   // A further arena of the lane. Client side: the client maps it as its only writer (true: mapped already). Runner
   // side: read-only.
   virtual bool offer_arena(std::uint64_t lane, std::uint32_t number, std::uint64_t bytes,

@@ -20,6 +20,7 @@ public:
     core_.lane_opened(offer.lane, replies.duplicate());
     return true;
   }
+  void lane_refused(std::uint64_t lane, std::string_view) override { core_.lane_refused(lane); }
   bool offer_arena(std::uint64_t lane, std::uint32_t number, std::uint64_t, const os::Descriptor& arena) override {
     core_.arena_offered(lane, number, arena.duplicate());
     return true;

@@ -41,6 +41,21 @@ bool any_hung(const memory::Segment& replies, std::vector<policy::HangWatch>& wo
 
 } // namespace
 
+// A step that fails for want of descriptors or memory in this process ends the lane, not the runner and not the
+// scheduler; the supervisor makes another one at its next tick.
+template <typename Step>
+void LaneBroker::step(Lane& lane, Step&& take) {
+  try {
+    take();
+  } catch (const Error& error) {
+    const std::uint64_t id = lane.offer.lane;
+    lane.client->lane_refused(id, error.what());
+    lane.runner->send(message_of(ControlType::lane_drop, id));
+    lanes_.erase(id);
+    on_change_();
+  }
+}
+
 LaneBroker::Lane* LaneBroker::find(std::uint64_t lane) {
   const auto found = lanes_.find(lane);
   return found == lanes_.end() ? nullptr : &found->second;
@@ -94,15 +109,17 @@ void LaneBroker::connect(Runner& runner, ClientLink& client, const call::LaneSha
 void LaneBroker::runner_mapped(Runner& runner, std::uint64_t id) {
   if (Lane* lane = find(id); lane != nullptr && lane->runner == &runner && !lane->runner_mapped) {
     lane->runner_mapped = true;
-    memory::seal_segment(lane->replies, fmt::format("lane {} replies", id));
-    open_if_sealed(*lane);
+    step(*lane, [&] {
+      memory::seal_segment(lane->replies, fmt::format("lane {} replies", id));
+      open_if_sealed(*lane);
+    });
   }
 }
 
 void LaneBroker::client_mapped(ClientLink& client, std::uint64_t id) {
   if (Lane* lane = find(id); lane != nullptr && lane->client == &client && !lane->client_mapped) {
     lane->client_mapped = true;
-    open_if_sealed(*lane);
+    step(*lane, [&] { open_if_sealed(*lane); });
   }
 }
 
@@ -121,16 +138,18 @@ void LaneBroker::runner_ready(Runner& runner, std::uint64_t id) {
   if (lane == nullptr || lane->runner != &runner || !lane->opened_at_runner || lane->watched) {
     return;
   }
-  const std::string label = fmt::format("lane {} replies", id);
-  lane->watched =
-      memory::Segment::attach_reader(lane->replies.duplicate(),
-                                     {memory::SegmentKind::replies, call::runner_body_bytes(lane->offer.shape),
-                                      call::lane_fingerprint(lane->offer.shape), runner.serial()},
-                                     label);
-  lane->watched->close_descriptor();
-  const bool done = lane->client->open_lane(lane->offer, lane->replies, runner.pidfd());
-  lane->requests.reset();
-  lane->replies.reset();
+  bool done = false;
+  step(*lane, [&] {
+    lane->watched =
+        memory::Segment::attach_reader(lane->replies.duplicate(),
+                                       {memory::SegmentKind::replies, call::runner_body_bytes(lane->offer.shape),
+                                        call::lane_fingerprint(lane->offer.shape), runner.serial()},
+                                       fmt::format("lane {} replies", id));
+    lane->watched->close_descriptor();
+    done = lane->client->open_lane(lane->offer, lane->replies, runner.pidfd());
+    lane->requests.reset();
+    lane->replies.reset();
+  });
   if (done) {
     client_ready(*lane->client, id);
   }

@@ -99,6 +99,8 @@ private:
 
   Lane* find(std::uint64_t lane);
   void open_if_sealed(Lane& lane);
+  template <typename Step>
+  void step(Lane& lane, Step&& take);
   Arena* begin_arena(Lane& lane, bool of_client, std::uint64_t bytes);
   Arena* find_arena(Lane& lane, bool of_client, std::uint32_t number);
   void finish_arena(Lane& lane, bool of_client, std::uint32_t number);

@@ -256,6 +256,10 @@ void RemoteScheduler::handle(call::ControlMessage& message) {
     runners_.erase(message.a);
     core->runner_died(message.a, message.text);
     return;
+  case ControlType::lane_retired:
+    offers_.erase(message.a);
+    core->lane_refused(message.a);
+    return;
   case ControlType::lane_closed: core->lane_closed(message.a); return;
   case ControlType::route_changed: core->route_changed(); return;
   default: return; // a message of a later release that this one need not understand

@@ -373,8 +373,11 @@ void Supervisor::on_time(MonotonicNs now) {
     own_time_.tick(now);
     tick_at_ = deadline_after(now, hang_tick);
     for (auto& [serial, runner] : runners_) {
-      if (const Module* module = module_of(*runner)) {
+      if (Module* module = module_of(*runner)) {
         runner->check_stopped(own_time_.time(), module->spec.call_timeout + limits::hung_after_deadline);
+        if (runner->state() == RunnerState::ready) {
+          connect_clients(*module, *runner); // lanes that could not be made before
+        }
       }
     }
     for (const std::uint64_t serial : broker_.find_hung(own_time_)) {

@@ -49,8 +49,9 @@ void Supervisor::connect_clients(Module& module, Runner& runner) {
     try {
       broker_.connect(runner, *client, shape, module.spec.wait == call::WaitMode::spin);
     } catch (const Error& error) {
-      module.last_error = error.what();
-      event(fmt::format("module {}: no lane for {}: {}", module.spec.id, client->name(), error.what()));
+      if (std::exchange(module.last_error, error.what()) != error.what()) { // tried again at each tick, told once
+        event(fmt::format("module {}: no lane for {}: {}", module.spec.id, client->name(), error.what()));
+      }
     }
   }
 }

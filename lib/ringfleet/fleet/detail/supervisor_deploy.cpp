@@ -47,8 +47,9 @@ void Supervisor::reload(std::string_view id, std::shared_ptr<const Artifact> art
 
 void Supervisor::unload(std::string_view id, Deployment::Done done) {
   Module& module = find(id);
-  if (module.deployment) {
-    throw Error(ErrorCode::wrong_state, fmt::format("unload module '{}': it is being deployed", id),
+  if (module.deployment || module.on_started) {
+    throw Error(ErrorCode::wrong_state,
+                fmt::format("unload module '{}': it is being {}", id, module.deployment ? "deployed" : "started"),
                 "wait until that has ended");
   }
   begin_unload(module, std::move(done));

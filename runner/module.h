@@ -6,8 +6,8 @@
  * never re-entered. A module may start threads of its own; those must not use the services, and must have ended when
  * `shutdown` returns.
  *
- * Order: init once; then call, health, save in any order; then quiesce at most once, shutdown exactly once (only if init
- * returned 0, and not if the process is killed). `restore` comes right after init, before the first call.
+ * Order: init once; then call, health, save in any order; then quiesce at most once, shutdown exactly once (only if
+ * init returned 0, and not if the process is killed). `restore` comes right after init, before the first call.
  *
  * Memory: what a hook receives (config, args, reply, text) is valid until that hook returns, no longer. `services` is
  * valid from init until shutdown returns. The descriptor and all it points to must be constant and live as long as the
@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* What a hook returns. A positive value is the module's own code: it reaches the caller unchanged, as does a negative
- * one, beside the status `module_error`. Whatever was written to the reply before goes along as the text of the error. */
+ * one, beside the status `module_error`. Whatever was written to the reply before is the text of the error. */
 enum ringfleet_result {
   RINGFLEET_OK = 0,
   RINGFLEET_ERROR = -1,         /* general failure */
@@ -51,16 +51,16 @@ enum ringfleet_result {
 /* What `services->call` returns; the same numbers are the status of every call in the fleet. */
 enum ringfleet_status {
   RINGFLEET_STATUS_OK = 0,
-  RINGFLEET_STATUS_MODULE_ERROR = 1,      /* the other module returned non-zero; its code is in *module_code */
+  RINGFLEET_STATUS_MODULE_ERROR = 1, /* the other module returned non-zero; its code is in *module_code */
   RINGFLEET_STATUS_UNKNOWN_METHOD = 2,
   RINGFLEET_STATUS_UNKNOWN_MODULE = 3,
   RINGFLEET_STATUS_DEADLINE_EXCEEDED = 4,
   RINGFLEET_STATUS_CANCELLED = 5,
-  RINGFLEET_STATUS_RUNNER_LOST = 6,       /* the call had started when the other runner died */
+  RINGFLEET_STATUS_RUNNER_LOST = 6, /* the call had started when the other runner died */
   RINGFLEET_STATUS_NO_RUNNER = 7,
   RINGFLEET_STATUS_LANE_FULL = 8,
-  RINGFLEET_STATUS_NO_SPACE = 9,          /* no arena space for the arguments or the reply; may pass */
-  RINGFLEET_STATUS_TOO_LARGE = 10,        /* more than 64 MiB */
+  RINGFLEET_STATUS_NO_SPACE = 9,   /* no arena space for the arguments or the reply; may pass */
+  RINGFLEET_STATUS_TOO_LARGE = 10, /* more than 64 MiB */
   RINGFLEET_STATUS_BAD_REPLY = 11,
   RINGFLEET_STATUS_CALL_CYCLE = 12,       /* the module is already in the chain of callers */
   RINGFLEET_STATUS_CALL_TOO_DEEP = 13,    /* the chain is five modules long */
@@ -104,8 +104,9 @@ struct ringfleet_reply {
  *    waits at most as long as the scheduler takes to empty a full socket buffer.
  * `now_ns(context)`: CLOCK_MONOTONIC in nanoseconds, the clock of all deadlines.
  * `deadline_ns(context)`: when the caller of the current call stops waiting; UINT64_MAX: never, or no call is running.
- * `cancelled(context)`: 1 once the caller has cancelled the current call or its deadline has passed; a long method looks
- *    now and then and returns early. No system call.
+ * `cancelled(context)`: 1 once the caller has cancelled the current call or its deadline has passed; a long method
+ *    looks now and then and returns early. No system call.
+ *
  * `call(context, module, method, args, bytes, timeout_ns, on_reply, user, module_code)`: calls another module of the
  *    fleet and waits for the answer, at most `timeout_ns` and never beyond the current deadline. Only inside `call`.
  *    Returns a ringfleet_status. `on_reply(user, data, bytes)` runs before it returns, on the same thread, for a status
@@ -167,8 +168,9 @@ typedef struct ringfleet_module_v2 {
    * start timeout (10 s), else the runner is killed and the load fails. */
   int (*init)(const ringfleet_services* services, const char* config, uint64_t config_bytes, void** state);
 
-  /* Required. `method` is the index into `methods`. `args` is 16-byte aligned, not terminated, and lies in memory of the
-   * caller: read-only here, and a careless caller could still change it, so copy what must not change while you look. */
+  /* Required. `method` is the index into `methods`. `args` is 16-byte aligned, not terminated, and lies in memory of
+   * the caller: read-only here, and a careless caller could still change it, so copy what must not change while you
+   * look. */
   int (*call)(void* state, uint32_t method, const void* args, uint64_t bytes, ringfleet_reply* reply);
 
   /* Optional hooks: NULL when absent. */
@@ -180,7 +182,7 @@ typedef struct ringfleet_module_v2 {
   /* The state that the next version of this module shall continue from. Non-zero: the reload is rolled back. */
   int (*save)(void* state, ringfleet_reply* reply);
   int (*restore)(void* state, const void* data, uint64_t bytes);
-  /* Release everything. Its result is logged, no more. Bounded by the stop timeout (5 s), then the process is killed. */
+  /* Release everything. Its result is logged, no more. Bounded by the stop timeout (5 s), then the process dies. */
   int (*shutdown)(void* state);
 } ringfleet_module_v2;
 

@@ -1,3 +1,5 @@
 // The program of floor_spawn.
 
-int main(void) { return 0; }
+int main(void) {
+  return 0;
+}

@@ -4,7 +4,9 @@ int memlink_init(const unsigned char* config, unsigned long len);
 int memlink_call(unsigned int method_id, const unsigned char* args, unsigned long len, unsigned char* out);
 int memlink_shutdown(void);
 
-int memlink_init(const unsigned char* config, unsigned long len) { return config == 0 && len != 0; }
+int memlink_init(const unsigned char* config, unsigned long len) {
+  return config == 0 && len != 0;
+}
 
 int memlink_call(unsigned int method_id, const unsigned char* args, unsigned long len, unsigned char* out) {
   if (len == 0) {
@@ -14,4 +16,6 @@ int memlink_call(unsigned int method_id, const unsigned char* args, unsigned lon
   return 0;
 }
 
-int memlink_shutdown(void) { return 0; }
+int memlink_shutdown(void) {
+  return 0;
+}

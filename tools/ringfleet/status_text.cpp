@@ -153,7 +153,9 @@ std::string module_text(const ModuleInfo& module, bool colours) {
   for (const auto& runner : module.runners) {
     add_runner(runners, module.id, runner);
   }
-  return text + (runners.empty() ? "\nno runner is alive\n" : "\n" + runners.text(colours));
+  text += '\n';
+  text += runners.empty() ? "no runner is alive\n" : runners.text(colours);
+  return text;
 }
 
 std::string module_json(const ModuleInfo& module) {

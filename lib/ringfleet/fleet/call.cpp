@@ -32,7 +32,7 @@ Reply::~Reply() {
 
 void Reply::release() noexcept {
   if (lane_ != nullptr) {
-    std::exchange(lane_, nullptr)->lane->release(position_);
+    std::exchange(lane_, nullptr)->release(position_);
   }
   bytes_ = {};
   owned_.clear();

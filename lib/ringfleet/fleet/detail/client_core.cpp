@@ -167,7 +167,6 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
       follow(entry, position, retries, held);
       continue;
     }
-    entry->pending.subtract(1);
     if (waited.status == call::WaitStatus::replied) {
       Reply reply;
       reply.status_ = waited.reply.status;
@@ -191,6 +190,9 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
           reply.error_ += fmt::format(": {}", reply.text()); // the runner's own words
         }
       }
+      if (reply.lane_ == nullptr) {
+        entry->pending.subtract(1);
+      }
       return reply;
     }
     if (waited.status == call::WaitStatus::timed_out || waited.status == call::WaitStatus::bad_reply) {
@@ -201,7 +203,7 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
         control_.violation(entry->offer.runner,
                            fmt::format("an impossible reply to call {} of lane {}", position, entry->offer.lane));
       }
-      entry->lane->abandon(position);
+      entry->abandon(position);
       return reply;
     }
     // The runner closed before the call, or died. What it never started moves on; what it started only if repeating it
@@ -209,7 +211,7 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
     const bool executed = waited.status == call::WaitStatus::dead && entry->lane->fate(position) == call::Fate::started;
     if (executed && !may_retry(module, *entry, fields.method)) {
       Reply reply = failure(module, fields.method, CallStatus::runner_lost, entry);
-      entry->lane->abandon(position);
+      entry->abandon(position);
       return reply;
     }
     if (entry->lane->is_cancelled(position)) {
@@ -221,10 +223,10 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
     const Placement placement = place(module, fields, payload, call::Delivery::held, Patience::wait);
     if (placement.lane == nullptr) {
       Reply reply = failure(module, fields.method, placement.failure);
-      entry->lane->abandon(position);
+      entry->abandon(position);
       return reply;
     }
-    entry->lane->abandon(position);
+    entry->abandon(position);
     entry = placement.lane;
     position = placement.position;
     held = true;
@@ -309,19 +311,13 @@ void ClientCore::drop(PendingCall& call) noexcept {
   const std::lock_guard lock(call.lane_->mutex);
   const auto found = call.lane_->forwards.find(call.position_);
   if (found == call.lane_->forwards.end()) {
-    call.lane_->pending.subtract(1);
-    call.lane_->lane->abandon_loose(call.position_);
+    call.lane_->abandon_loose(call.position_);
   } else if (found->second.lane == nullptr) {
     found->second.dropped = true; // the control thread forgets it
   } else {
-    found->second.lane->pending.subtract(1);
-    found->second.lane->lane->abandon_loose(found->second.position);
+    found->second.lane->abandon_loose(found->second.position);
     call.lane_->forwards.erase(found);
   }
-}
-
-void ClientCore::release(Reply& reply) noexcept {
-  reply.lane_->lane->release(reply.position_);
 }
 
 void ClientCore::shut_down() noexcept {

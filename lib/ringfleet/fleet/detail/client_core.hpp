@@ -63,7 +63,6 @@ public:
   [[nodiscard]] bool ready(const PendingCall& call) const;
   void cancel(PendingCall& call) noexcept;
   void drop(PendingCall& call) noexcept;
-  void release(Reply& reply) noexcept;
 
   // Every call from now on, and every one that waits for a lane, ends with `shut_down`.
   void shut_down() noexcept;

@@ -39,7 +39,7 @@ public:
   std::vector<memory::Segment> arenas; // control thread only
   std::unique_ptr<call::CallerLane> lane;
 
-  // Calls given to it and not collected: what least-pending compares. A plain count, ordered by nothing.
+  // Calls given to it whose slots are in use: what least-pending compares, and what keeps the lane.
   ProcessWord<std::uint32_t> pending;
   // Threads that use the lane outside an epoch section (waiting for a slot).
   ProcessWord<std::uint32_t> pins;
@@ -58,9 +58,24 @@ public:
   bool arena_granted = false;
   memory::Segment arena_offered; // mapped as the writer, not yet usable
 
+  // Give up a slot. Taking the call out of the count is the last access of the calling thread, because the control
+  // thread may end the lane right after.
+  void release(std::uint64_t position) noexcept {
+    lane->release(position);
+    pending.subtract(1);
+  }
+  void abandon(std::uint64_t position) noexcept {
+    lane->abandon(position);
+    pending.subtract(1);
+  }
+  void abandon_loose(std::uint64_t position) noexcept {
+    lane->abandon_loose(position);
+    pending.subtract(1);
+  }
+
   [[nodiscard]] bool in_use() {
     const std::lock_guard lock(mutex);
-    return pins.observe() != 0 || !forwards.empty() || (lane && lane->is_busy());
+    return pending.observe() != 0 || pins.observe() != 0 || !forwards.empty() || (lane && lane->is_busy());
   }
 };
 

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <sys/auxv.h>
+
 namespace ringfleet::fleet {
 namespace {
 
@@ -69,6 +71,16 @@ ModuleSearch ModuleSearch::from_environment(std::string directory) {
         search.paths.emplace_back(part);
       }
       rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
+    }
+  }
+  // An installed tree may be unpacked anywhere: its modules lie where they lie from its own programs.
+  if (getauxval(AT_SECURE) == 0) {
+    std::error_code ignored;
+    const fs::path here = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+    const fs::path beside =
+        (here / fs::path(RINGFLEET_MODULE_DIR).lexically_relative(RINGFLEET_BINDIR)).lexically_normal();
+    if (!here.empty() && beside != RINGFLEET_MODULE_DIR && is_there(beside)) {
+      search.paths.push_back(beside);
     }
   }
   search.paths.emplace_back(RINGFLEET_MODULE_DIR);

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -63,7 +64,8 @@ private:
   char text_[512 * 1024];
 };
 
-__attribute__((no_sanitize("address"))) void scribble_over(const Region& region, std::uint64_t& noise) {
+__attribute__((no_sanitize("address", "thread", "undefined"))) void scribble_over(const Region& region,
+                                                                                  std::uint64_t& noise) {
   for (std::uintptr_t address = region.begin; address + sizeof noise <= region.end; address += sizeof noise) {
     noise ^= noise << 13U;
     noise ^= noise >> 7U;
@@ -74,7 +76,8 @@ __attribute__((no_sanitize("address"))) void scribble_over(const Region& region,
 
 struct Misbehave {
   std::string_view ok() { return "ok"; }
-  void segfault() {
+  // Also in an instrumented build the processor is to notice.
+  __attribute__((no_sanitize("undefined"))) void segfault() {
     int* nowhere = nullptr;
     asm volatile("" : "+r"(nowhere));
     *nowhere = 1;
@@ -94,7 +97,13 @@ struct Misbehave {
   }
   std::uint64_t overflow_stack() { return dig(0); }
   void throw_exception() { throw std::runtime_error("thrown on purpose"); }
-  std::uint64_t exhaust_memory() { return std::vector<std::byte>(std::size_t{1} << 46U).size(); }
+  std::uint64_t exhaust_memory() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    throw std::bad_alloc(); // the allocators of the sanitizers end the process instead
+#else
+    return std::vector<std::byte>(std::size_t{1} << 46U).size();
+#endif
+  }
   // Shared memory first, so that it is hit for certain; then everything else, until something gives.
   void scribble() {
     const WritableRegions regions;

@@ -14,8 +14,8 @@ CallerLane::CallerLane(const LaneShape& shape, std::span<std::byte> client_body,
     : lane_(shape, client_body, runner_body, first_position), options_(std::move(options)),
       ladder_(ring::ladder_for_this_process()) {}
 
-Started CallerLane::start(const RequestFields& fields, std::span<const std::byte> payload, Delivery delivery,
-                          MonotonicNs until) {
+Started CallerLane::start_slowly(const RequestFields& fields, std::span<const std::byte> payload, Delivery delivery,
+                                 MonotonicNs until) {
   if (payload.size() > limits::payload_bytes_max) {
     return {StartStatus::too_large, 0};
   }
@@ -44,11 +44,7 @@ Started CallerLane::start(const RequestFields& fields, std::span<const std::byte
       } else {
         lane_.fill(claim.position, fields, payload);
       }
-      lane_.publish(claim.position, delivery == Delivery::loose);
-      if (options_.mode == WaitMode::park &&
-          ring::is_awaited(lane_.server_flag(), claim.position, claim.position + 1)) {
-        os::futex_wake(ring::futex_half(lane_.request_stamp(claim.position)), os::wake_all);
-      }
+      publish(claim.position, delivery);
       return {StartStatus::started, claim.position};
     case ClaimKind::late: release(claim.position); break;
     case ClaimKind::movable:
@@ -67,9 +63,7 @@ Started CallerLane::start(const RequestFields& fields, std::span<const std::byte
 }
 
 bool CallerLane::look(std::uint64_t position, Waited& out) const noexcept {
-  const auto polled = lane_.poll(position, reply_arenas_, out.reply);
-  if (polled != Polled::pending) {
-    out.status = polled == Polled::replied ? WaitStatus::replied : WaitStatus::bad_reply;
+  if (look_at_reply(position, out)) {
     return true;
   }
   switch (lane_.close_verdict(position)) {
@@ -88,30 +82,33 @@ bool CallerLane::look(std::uint64_t position, Waited& out) const noexcept {
   return false;
 }
 
-Waited CallerLane::wait(std::uint64_t position, MonotonicNs deadline) {
-  Waited waited;
-  for (;;) {
-    const bool stamped = ladder_.climb([&] { return lane_.has_stamp(position); });
-    if (look(position, waited)) {
-      return waited;
+void CallerLane::wake_server(std::uint64_t position) noexcept {
+  os::futex_wake(ring::futex_half(lane_.request_stamp(position)), os::wake_all);
+}
+
+void CallerLane::wait_slowly(std::uint64_t position, MonotonicNs deadline, Waited& out) {
+  for (bool climbed = true;; climbed = false) {
+    const bool stamped = !climbed && ladder_.climb([&] { return lane_.has_stamp(position); });
+    if (look(position, out)) {
+      return;
     }
     if (stamped || options_.mode == WaitMode::spin) {
       if (monotonic_now() >= deadline) {
-        waited.status = WaitStatus::timed_out;
-        return waited;
+        out.status = WaitStatus::timed_out;
+        return;
       }
       continue;
     }
     ring::announce_wait(lane_.awaited_flag(position), position + 1);
     const auto obituary_seen = obituary_value();
     const auto stamp_seen = Atomics::load_acquire(lane_.reply_stamp(position));
-    if (look(position, waited)) {
-      return waited;
+    if (look(position, out)) {
+      return;
     }
     const auto now = monotonic_now();
     if (now >= deadline) {
-      waited.status = WaitStatus::timed_out;
-      return waited;
+      out.status = WaitStatus::timed_out;
+      return;
     }
     park(position, stamp_seen, obituary_seen, nullptr, deadline);
     ladder_.parked_for(monotonic_now() - now);
@@ -140,11 +137,6 @@ Waited CallerLane::collect(std::uint64_t position, MonotonicNs deadline) {
 bool CallerLane::is_ready(std::uint64_t position) const noexcept {
   return lane_.has_stamp(position) || !lane_.is_loose(position) || is_dead() ||
          lane_.close_verdict(position) == LaneCaller<>::CloseVerdict::never_executed;
-}
-
-void CallerLane::release(std::uint64_t position) noexcept {
-  free_block(lane_.release(position));
-  announce_free_slot();
 }
 
 void CallerLane::abandon(std::uint64_t position) noexcept {
@@ -240,17 +232,9 @@ StartStatus CallerLane::wait_for_slot(std::uint64_t blocking, MonotonicNs until)
   return StartStatus::started;
 }
 
-void CallerLane::announce_free_slot() noexcept {
-  if (options_.mode == WaitMode::spin) {
-    return;
-  }
-  // SYNC lane.slot_wait: barrier, then load; pairs with the barrier in wait_for_slot. Forbids: the waiter does not see
-  // the free slot, and we do not see the waiter.
-  Atomics::store_load_barrier();
-  if (Atomics::load_relaxed(slot_waiters_) != 0) {
-    Atomics::fetch_add(releases_, std::uint32_t{1});
-    os::futex_wake(releases_, os::wake_all, false);
-  }
+void CallerLane::wake_slot_waiters() noexcept {
+  Atomics::fetch_add(releases_, std::uint32_t{1});
+  os::futex_wake(releases_, os::wake_all, false);
 }
 
 void CallerLane::park(std::uint64_t stamp_position, std::uint64_t stamp_seen, std::uint32_t obituary_seen,

@@ -14,6 +14,7 @@
 #include "ringfleet/frame/arena.hpp"
 #include "ringfleet/frame/arena_views.hpp"
 #include "ringfleet/memory/obituary.hpp"
+#include "ringfleet/ring/parking.hpp"
 #include "ringfleet/ring/wait_ladder.hpp"
 
 #include <cstddef>
@@ -80,18 +81,42 @@ public:
   // Copies `payload` and publishes the call. Waits only while the lane is full or an arena is being made, until `until`
   // at most. Any status but `started` leaves no trace.
   [[nodiscard]] Started start(const RequestFields& fields, std::span<const std::byte> payload, Delivery delivery,
-                              MonotonicNs until);
+                              MonotonicNs until) {
+    if (payload.size() <= lane_.shape().slot_bytes && !is_dead()) [[likely]] {
+      const auto claim = lane_.try_claim();
+      if (claim.kind == ClaimKind::claimed) [[likely]] {
+        lane_.fill(claim.position, fields, payload);
+        publish(claim.position, delivery);
+        return {StartStatus::started, claim.position};
+      }
+      if (claim.kind == ClaimKind::late) {
+        release(claim.position); // this claim took the slot of an abandoned call, so it is ours to free
+      }
+    }
+    return start_slowly(fields, payload, delivery, until);
+  }
 
   // For the thread that holds `position`. Waits: spins, then parks, as the lane's mode says. When the runner dies it
   // returns after mark_dead() and the obituary.
-  [[nodiscard]] Waited wait(std::uint64_t position, MonotonicNs deadline);
+  [[nodiscard]] Waited wait(std::uint64_t position, MonotonicNs deadline) {
+    Waited waited;
+    if (!ladder_.climb([&] { return lane_.has_stamp(position); }) || !look_at_reply(position, waited)) [[unlikely]] {
+      wait_slowly(position, deadline, waited);
+    }
+    return waited;
+  }
   // The same for a loose call; afterwards the caller holds it. Exactly one thread gets a status other than `taken`.
   [[nodiscard]] Waited collect(std::uint64_t position, MonotonicNs deadline);
   // collect() would return at once. Never enters the kernel.
   [[nodiscard]] bool is_ready(std::uint64_t position) const noexcept;
 
   // Ends the life of a replied call that is held; its bytes are void afterwards.
-  void release(std::uint64_t position) noexcept;
+  void release(std::uint64_t position) noexcept {
+    if (const auto block = lane_.release(position); block != 0) [[unlikely]] {
+      free_block(block);
+    }
+    announce_free_slot();
+  }
   // Ends the caller's interest in a held call that is not replied.
   void abandon(std::uint64_t position) noexcept;
   // The same for a loose call, wherever its reply is.
@@ -153,9 +178,35 @@ private:
   [[nodiscard]] bool move_aside(std::uint64_t position);
   [[nodiscard]] StartStatus wait_for_slot(std::uint64_t blocking, MonotonicNs until);
   [[nodiscard]] bool is_still_blocking(std::uint64_t position) const noexcept;
-  // Empty: nothing to report yet.
+  [[nodiscard]] Started start_slowly(const RequestFields& fields, std::span<const std::byte> payload, Delivery delivery,
+                                     MonotonicNs until);
+  void publish(std::uint64_t position, Delivery delivery) noexcept {
+    lane_.publish(position, delivery == Delivery::loose);
+    if (options_.mode == WaitMode::park && ring::is_awaited(lane_.server_flag(), position, position + 1)) [[unlikely]] {
+      wake_server(position);
+    }
+  }
+  void wake_server(std::uint64_t position) noexcept;
+  void wait_slowly(std::uint64_t position, MonotonicNs deadline, Waited& out);
+  // False: nothing to report yet.
+  [[nodiscard]] bool look_at_reply(std::uint64_t position, Waited& out) const noexcept {
+    const auto polled = lane_.poll(position, reply_arenas_, out.reply);
+    out.status = polled == Polled::replied ? WaitStatus::replied : WaitStatus::bad_reply;
+    return polled != Polled::pending;
+  }
   [[nodiscard]] bool look(std::uint64_t position, Waited& out) const noexcept;
-  void announce_free_slot() noexcept;
+  void announce_free_slot() noexcept {
+    if (options_.mode == WaitMode::spin) {
+      return;
+    }
+    // SYNC lane.slot_wait: barrier, then load; pairs with the barrier in wait_for_slot. Forbids: the waiter does not
+    // see the free slot, and we do not see the waiter.
+    Atomics::store_load_barrier();
+    if (Atomics::load_relaxed(slot_waiters_) != 0) [[unlikely]] {
+      wake_slot_waiters();
+    }
+  }
+  void wake_slot_waiters() noexcept;
   void park(std::uint64_t stamp_position, std::uint64_t stamp_seen, std::uint32_t obituary_seen,
             const std::uint32_t* releases_seen, MonotonicNs deadline);
   [[nodiscard]] std::uint32_t obituary_value() const noexcept {

@@ -12,20 +12,18 @@ ServerLane::ServerLane(const LaneShape& shape, std::span<std::byte> runner_body,
                        ServerLaneOptions options, std::uint64_t first_position)
     : lane_(shape, runner_body, client_body, first_position), options_(std::move(options)), blocks_(shape.slots) {}
 
-bool ServerLane::poll(Request& out) noexcept {
+bool ServerLane::refuse_and_poll(Request& out) noexcept {
   for (;;) {
-    switch (lane_.poll(request_arenas_, out)) {
-    case Taken::nothing: return false;
-    case Taken::request: return true;
-    case Taken::bad_request:
-      ++bad_requests_;
-      reply(out.position, CallStatus::bad_reply);
-      break;
+    ++bad_requests_;
+    reply(out.position, CallStatus::bad_reply);
+    const auto taken = lane_.poll(request_arenas_, out);
+    if (taken != Taken::bad_request) {
+      return taken == Taken::request;
     }
   }
 }
 
-ReplyBuffer ServerLane::reply_buffer(std::uint64_t position, std::uint64_t bytes, std::uint64_t keep_bytes) {
+ReplyBuffer ServerLane::grow_reply_buffer(std::uint64_t position, std::uint64_t bytes, std::uint64_t keep_bytes) {
   auto& current = block_of(position);
   const auto before = current.payload != 0 ? current.bytes : lane_.reply_inline(position);
   if (bytes <= before.size()) {
@@ -49,26 +47,20 @@ ReplyBuffer ServerLane::reply_buffer(std::uint64_t position, std::uint64_t bytes
   return {CallStatus::ok, block.bytes};
 }
 
-void ServerLane::reply(std::uint64_t position, CallStatus status, std::int32_t module_code,
-                       std::uint32_t bytes) noexcept {
-  auto& current = block_of(position);
-  std::uint64_t payload = 0;
-  if (current.payload != 0) {
-    const auto block = std::exchange(current, {});
-    RINGFLEET_ASSERT(bytes <= block.bytes.size(), "a reply longer than its buffer");
-    const std::scoped_lock lock(arena_mutex_);
-    if (bytes != 0) {
-      payload = block.payload;
-      outstanding_.push_back({position, payload});
-    } else {
-      reply_arenas_.free(block.payload);
-    }
+std::uint64_t ServerLane::hand_over_block(std::uint64_t position, std::uint32_t bytes) noexcept {
+  const auto block = std::exchange(block_of(position), {});
+  RINGFLEET_ASSERT(bytes <= block.bytes.size(), "a reply longer than its buffer");
+  const std::scoped_lock lock(arena_mutex_);
+  if (bytes == 0) {
+    reply_arenas_.free(block.payload);
+    return 0;
   }
-  RINGFLEET_DEBUG_ASSERT(payload != 0 || bytes <= lane_.shape().slot_bytes, "a reply longer than its slot");
-  lane_.publish_reply(position, status, module_code, bytes, payload);
-  if (options_.mode == WaitMode::park && ring::is_awaited(lane_.awaited_flag(position), position, position + 1)) {
-    os::futex_wake(ring::futex_half(lane_.reply_stamp(position)), os::wake_all);
-  }
+  outstanding_.push_back({position, block.payload});
+  return block.payload;
+}
+
+void ServerLane::wake_caller(std::uint64_t position) noexcept {
+  os::futex_wake(ring::futex_half(lane_.reply_stamp(position)), os::wake_all);
 }
 
 std::uint64_t ServerLane::close() noexcept {

@@ -10,6 +10,7 @@
 #include "ringfleet/call/wait_mode.hpp"
 #include "ringfleet/frame/arena.hpp"
 #include "ringfleet/frame/arena_views.hpp"
+#include "ringfleet/ring/parking.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -43,7 +44,10 @@ public:
   [[nodiscard]] bool has_request() const noexcept { return lane_.has_request(); }
   // The next request, or false. Requests with a length or offset outside the lane are answered with bad_reply on the
   // way and counted. Polling thread only.
-  [[nodiscard]] bool poll(Request& out) noexcept;
+  [[nodiscard]] bool poll(Request& out) noexcept {
+    const auto taken = lane_.poll(request_arenas_, out);
+    return taken == Taken::bad_request ? refuse_and_poll(out) : taken == Taken::request;
+  }
   [[nodiscard]] std::uint64_t bad_requests() const noexcept { return bad_requests_; }
 
   [[nodiscard]] bool is_cancelled(std::uint64_t position) const noexcept { return lane_.is_cancelled(position); }
@@ -56,11 +60,28 @@ public:
 
   // Room for a reply of up to `bytes` bytes: the slot, or an arena block. May be called again to grow; the first
   // `keep_bytes` bytes of the buffer before are copied into the new one. Waits for nobody but `arena_wanted`.
-  [[nodiscard]] ReplyBuffer reply_buffer(std::uint64_t position, std::uint64_t bytes, std::uint64_t keep_bytes = 0);
+  [[nodiscard]] ReplyBuffer reply_buffer(std::uint64_t position, std::uint64_t bytes, std::uint64_t keep_bytes = 0) {
+    if (bytes <= lane_.shape().slot_bytes && block_of(position).payload == 0) [[likely]] {
+      return {CallStatus::ok, lane_.reply_inline(position)};
+    }
+    return grow_reply_buffer(position, bytes, keep_bytes);
+  }
 
   // Publishes the first `bytes` bytes of the last reply_buffer() and wakes whoever waits for it; at most one system
   // call, none when nobody sleeps.
-  void reply(std::uint64_t position, CallStatus status, std::int32_t module_code = 0, std::uint32_t bytes = 0) noexcept;
+  void reply(std::uint64_t position, CallStatus status, std::int32_t module_code = 0,
+             std::uint32_t bytes = 0) noexcept {
+    std::uint64_t payload = 0;
+    if (block_of(position).payload != 0) [[unlikely]] {
+      payload = hand_over_block(position, bytes);
+    }
+    RINGFLEET_DEBUG_ASSERT(payload != 0 || bytes <= lane_.shape().slot_bytes, "a reply longer than its slot");
+    lane_.publish_reply(position, status, module_code, bytes, payload);
+    if (options_.mode == WaitMode::park && ring::is_awaited(lane_.awaited_flag(position), position, position + 1))
+        [[unlikely]] {
+      wake_caller(position);
+    }
+  }
 
   // Takes no more requests and tells every caller. Returns the first position that was never taken. Polling thread.
   std::uint64_t close() noexcept;
@@ -89,6 +110,11 @@ private:
   [[nodiscard]] frame::Block& block_of(std::uint64_t position) noexcept {
     return blocks_[position & (lane_.shape().slots - 1)];
   }
+  [[nodiscard]] bool refuse_and_poll(Request& out) noexcept;
+  [[nodiscard]] ReplyBuffer grow_reply_buffer(std::uint64_t position, std::uint64_t bytes, std::uint64_t keep_bytes);
+  // Of the block that the reply was written into: its payload word, or 0 when no byte of it is used.
+  [[nodiscard]] std::uint64_t hand_over_block(std::uint64_t position, std::uint32_t bytes) noexcept;
+  void wake_caller(std::uint64_t position) noexcept;
   [[nodiscard]] frame::Block allocate(std::uint64_t bytes);
   void collect_released();
 

@@ -26,19 +26,7 @@ void ServerPark::remove(ServerLane& lane) {
   spins_ = std::any_of(lanes_.begin(), lanes_.end(), [](auto* one) { return one->mode() == WaitMode::spin; });
 }
 
-bool ServerPark::has_work(std::uint32_t control_seen) const noexcept {
-  for (auto* lane : lanes_) {
-    if (!lane->is_closed() && lane->has_request()) {
-      return true;
-    }
-  }
-  return control_value() != control_seen;
-}
-
-void ServerPark::wait(std::uint32_t control_seen, MonotonicNs deadline) {
-  if (ladder_.climb([&] { return has_work(control_seen); }) || spins_) {
-    return;
-  }
+void ServerPark::park(std::uint32_t control_seen, MonotonicNs deadline) {
   std::size_t count = 0;
   for (auto* lane : lanes_) {
     auto& protocol = lane->protocol();

@@ -28,10 +28,22 @@ public:
 
   // Returns when a lane may have a request, when the control word is not `control_seen` any more, or at the deadline.
   // May return early; the caller looks again. Dead clients do not end it: that is the control thread's business.
-  void wait(std::uint32_t control_seen, MonotonicNs deadline);
+  void wait(std::uint32_t control_seen, MonotonicNs deadline) {
+    if (!ladder_.climb([&] { return has_work(control_seen); }) && !spins_) {
+      park(control_seen, deadline);
+    }
+  }
 
 private:
-  [[nodiscard]] bool has_work(std::uint32_t control_seen) const noexcept;
+  [[nodiscard]] bool has_work(std::uint32_t control_seen) const noexcept {
+    for (const auto* lane : lanes_) {
+      if (lane->has_request()) {
+        return true;
+      }
+    }
+    return control_value() != control_seen;
+  }
+  void park(std::uint32_t control_seen, MonotonicNs deadline);
 
   const std::uint32_t& control_word_;
   std::vector<ServerLane*> lanes_;

@@ -27,14 +27,6 @@ const LadderSteps& ladder_for_this_process() {
   return steps;
 }
 
-void pause_core() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm("yield");
-#endif
-}
-
 void yield_core() noexcept {
   sched_yield();
 }

@@ -26,7 +26,13 @@ struct LadderSteps {
 // Asks the kernel once per process, then remembers.
 [[nodiscard]] const LadderSteps& ladder_for_this_process();
 
-void pause_core() noexcept;
+inline void pause_core() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm("yield");
+#endif
+}
 void yield_core() noexcept;
 
 // Climbs until ready() says true (returns true) or the ladder ends (returns false: park, or begin again). Reads no

@@ -83,10 +83,10 @@ os::SocketStatus ControlChannel::send(const ControlMessage& message, std::span<c
 }
 
 os::SocketStatus ControlChannel::receive(ControlMessage& into, MonotonicNs deadline) {
-  if (buffer_.empty()) {
-    buffer_.resize(limits::control_message_bytes_max);
+  if (!buffer_) {
+    buffer_ = std::make_unique_for_overwrite<std::byte[]>(limits::control_message_bytes_max);
   }
-  os::Received received = socket_.receive(buffer_, deadline);
+  os::Received received = socket_.receive({buffer_.get(), limits::control_message_bytes_max}, deadline);
   if (received.status != os::SocketStatus::ok) {
     return received.status;
   }
@@ -95,7 +95,7 @@ os::SocketStatus ControlChannel::receive(ControlMessage& into, MonotonicNs deadl
     throw Error(ErrorCode::bad_message, fmt::format("control message of {} bytes", received.bytes),
                 "the peer is not a ringfleet program");
   }
-  std::memcpy(&header, buffer_.data(), sizeof header);
+  std::memcpy(&header, buffer_.get(), sizeof header);
   if (header.magic != control_magic) {
     throw Error(ErrorCode::bad_message, fmt::format("control message with magic {:#010x}", header.magic),
                 "the peer is not a ringfleet program");
@@ -117,7 +117,7 @@ os::SocketStatus ControlChannel::receive(ControlMessage& into, MonotonicNs deadl
   into.b = header.b;
   into.c = header.c;
   into.d = header.d;
-  into.text.assign(reinterpret_cast<const char*>(buffer_.data()) + sizeof header, header.text_bytes);
+  into.text.assign(reinterpret_cast<const char*>(buffer_.get()) + sizeof header, header.text_bytes);
   into.descriptors = std::move(received.descriptors);
   return os::SocketStatus::ok;
 }

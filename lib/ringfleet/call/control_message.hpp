@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -138,7 +139,8 @@ public:
 
 private:
   os::Socket socket_;
-  std::vector<std::byte> buffer_; // of receive(), made on first use
+  // Of receive(), made on first use and not cleared: of its pages only those that messages reach cost memory.
+  std::unique_ptr<std::byte[]> buffer_;
 };
 
 } // namespace ringfleet::call

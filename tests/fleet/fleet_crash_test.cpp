@@ -2,6 +2,7 @@
 // nothing.
 
 #include "fleet_fixture.hpp"
+#include "ringfleet/os/process.hpp"
 
 #include <csignal>
 #include <cstring>
@@ -24,6 +25,14 @@ pid_t pid_of(const Fleet& fleet, std::string_view module, std::size_t index = 0)
     }
   }
   return 0;
+}
+
+// kill() returns before the last thread has stopped.
+void stop_process(pid_t pid) {
+  REQUIRE(kill(pid, SIGSTOP) == 0);
+  while (!os::is_stopped(pid)) {
+    std::this_thread::yield();
+  }
 }
 
 std::size_t open_descriptors() {
@@ -108,7 +117,7 @@ TEST_CASE("fleet: a stopped runner is ended when it stays so, and another one se
   module.call_timeout = 200ms;
   Fleet fleet(topology_of({module}), listener.options());
   REQUIRE(fleet.call("echo", "echo", "warm").ok());
-  REQUIRE(kill(pid_of(fleet, "echo"), SIGSTOP) == 0);
+  stop_process(pid_of(fleet, "echo"));
   const Reply reply = fleet.call("echo", "echo", "waits for the successor", {20s});
   CHECK_MESSAGE(reply.ok(), reply.error());
   CHECK(reply.runner() == 2);
@@ -121,7 +130,7 @@ TEST_CASE("fleet: a runner that is stopped and continued in time is left alone")
   Fleet fleet(topology_of({module_of("echo", shipped("echo"))}));
   REQUIRE(fleet.call("echo", "echo", "warm").ok());
   const pid_t pid = pid_of(fleet, "echo");
-  REQUIRE(kill(pid, SIGSTOP) == 0);
+  stop_process(pid);
   PendingCall call = fleet.method("echo", "echo").start("patience", {20s});
   REQUIRE(kill(pid, SIGCONT) == 0);
   CHECK(call.get().text() == "patience");
@@ -146,7 +155,7 @@ TEST_CASE("fleet: the calls that a stopped runner had not started move on when i
   const Method echo = fleet.method("echo", "echo");
   REQUIRE(echo.call("warm").ok());
   const pid_t stopped = pid_of(fleet, "echo", 0);
-  REQUIRE(kill(stopped, SIGSTOP) == 0);
+  stop_process(stopped);
   std::vector<PendingCall> calls;
   for (int i = 0; i < 40; ++i) {
     calls.push_back(echo.start(std::to_string(i), {20s}));

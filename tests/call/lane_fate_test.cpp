@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <random>
 
 using namespace ringfleet;
@@ -211,9 +212,11 @@ TEST_CASE("fate: random garbage in a runner's memory never makes a call queued t
     lane.begin(0);
     lane.begin(1);
     auto& line = lane.progress(random() % 2 != 0 ? 1 : 0);
-    auto* word = reinterpret_cast<std::uint32_t*>(&line) + random() % 8;
-    const auto before = *word;
-    *word = random() % 2 != 0 ? static_cast<std::uint32_t>(random()) : before ^ (1U << random() % 32);
+    auto* const place = reinterpret_cast<std::byte*>(&line) + random() % 8 * sizeof(std::uint32_t);
+    std::uint32_t word = 0;
+    std::memcpy(&word, place, sizeof word);
+    word = random() % 2 != 0 ? static_cast<std::uint32_t>(random()) : word ^ (1U << random() % 32);
+    std::memcpy(place, &word, sizeof word);
     if (line.first_stamp == 0) {
       continue; // that is how "idle" looks
     }

@@ -91,9 +91,14 @@ std::string status_text(const FleetStatus& status, bool colours) {
       errors += fmt::format("last error of {}: {}\n", module.id, one_line(module.last_error));
     }
   }
-  std::string tables = modules.text(colours);
-  tables += runners.empty() ? "" : "\n" + runners.text(colours);
-  return text + tables + (errors.empty() ? "" : "\n" + errors);
+  text += modules.text(colours);
+  if (!runners.empty()) {
+    text.append("\n").append(runners.text(colours));
+  }
+  if (!errors.empty()) {
+    text.append("\n").append(errors);
+  }
+  return text;
 }
 
 std::string status_json(const FleetStatus& status) {

@@ -11,9 +11,10 @@ std::vector<ModuleStatus> Supervisor::status() const {
   const MonotonicNs now = monotonic_now();
   std::vector<ModuleStatus> all;
   for (const auto& [number, module] : modules_) {
+    const policy::State state = module->state;
     ModuleStatus status;
     status.id = module->spec.id;
-    status.state = policy::to_string(module->state);
+    status.state = policy::to_string(state);
     status.path = module->spec.path;
     status.sha256 = module->artifact->sha256();
     status.instances = static_cast<std::uint32_t>(module->places.size());

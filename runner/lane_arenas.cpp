@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // How long a payload waits for a larger arena; then the call ends as no_space.
-constexpr Nanoseconds patience = 1s;
+constexpr Nanoseconds patience = 5s;
 
 const memory::Expectation expected_arena{
     .kind = memory::SegmentKind::arena, .body_bytes_min = 1, .fingerprint = 0, .generation = {}};

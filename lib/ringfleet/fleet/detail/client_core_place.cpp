@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 constexpr auto full_lane_slice = 20ms;
 // A grant of arena memory takes a round trip through scheduler and runner; a fleet that does not answer for so long has
 // no space.
-constexpr auto arena_wait = 1s;
+constexpr auto arena_wait = 5s;
 
 } // namespace
 

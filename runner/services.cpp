@@ -7,13 +7,15 @@
 #include <chrono>
 #include <exception>
 
+#include <fmt/format.h>
+
 namespace ringfleet::runner {
 namespace {
 
 using namespace std::chrono_literals;
 
 constexpr std::size_t log_bytes_max = 4096;
-constexpr Nanoseconds log_patience = 1s;
+constexpr Nanoseconds log_patience = 100ms;
 
 // One list of numbers, written twice: for C and for the library.
 constexpr bool same(CallStatus status, int number) {
@@ -63,12 +65,27 @@ Services::Services(call::ControlChannel& channel, Outgoing& outgoing) noexcept
           },
       } {}
 
+bool Services::send_line(int level, std::string_view text, MonotonicNs deadline) {
+  const auto bounded = static_cast<std::uint64_t>(std::clamp<int>(level, RINGFLEET_LOG_DEBUG, RINGFLEET_LOG_ERROR));
+  call::ControlMessage message{.type = call::ControlType::log, .a = bounded, .text = {}, .descriptors = {}};
+  message.text = text.substr(0, log_bytes_max);
+  return channel_.send(message, {}, deadline) == os::SocketStatus::ok;
+}
+
 void Services::log(int level, std::string_view text) noexcept {
   try {
-    const auto bounded = static_cast<std::uint64_t>(std::clamp<int>(level, RINGFLEET_LOG_DEBUG, RINGFLEET_LOG_ERROR));
-    call::ControlMessage message{.type = call::ControlType::log, .a = bounded, .text = {}, .descriptors = {}};
-    message.text = text.substr(0, log_bytes_max);
-    static_cast<void>(channel_.send(message, {}, deadline_after(monotonic_now(), log_patience)));
+    const std::lock_guard lock(log_mutex_);
+    const bool was_stalled = lines_dropped_ != 0;
+    if (was_stalled &&
+        send_line(RINGFLEET_LOG_WARNING,
+                  fmt::format("{} lines of the log were dropped: the scheduler did not read them", lines_dropped_),
+                  0)) {
+      lines_dropped_ = 0;
+    }
+    if (lines_dropped_ != 0 ||
+        !send_line(level, text, deadline_after(monotonic_now(), was_stalled ? 0ms : log_patience))) {
+      ++lines_dropped_;
+    }
   } catch (const std::exception&) {
     // Nobody left to tell.
   }

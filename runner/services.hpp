@@ -9,6 +9,7 @@
 #include "ringfleet/call/lane_server.hpp"
 
 #include <cstdint>
+#include <mutex>
 #include <span>
 #include <string_view>
 
@@ -73,12 +74,14 @@ public:
   void begin(const CurrentCall& call) noexcept { current_ = call; }
   void end() noexcept { current_ = {}; }
 
-  // Any thread. A line that cannot be delivered is dropped: the scheduler is gone, or has not read for a second.
+  // Any thread. A scheduler that does not read is waited for once, shortly; until it reads again lines are dropped at
+  // once and counted, and their number is the first thing it is told then.
   void log(int level, std::string_view text) noexcept;
 
 private:
   static Services& of(void* context) noexcept { return *static_cast<Services*>(context); }
   [[nodiscard]] bool is_cancelled() const noexcept;
+  [[nodiscard]] bool send_line(int level, std::string_view text, MonotonicNs deadline);
   int call(const char* module, const char* method, std::span<const std::byte> args, std::uint64_t timeout_ns,
            Outgoing::Reply& reply) noexcept;
 
@@ -86,6 +89,8 @@ private:
   Outgoing& outgoing_;
   ringfleet_services table_;
   CurrentCall current_;
+  std::mutex log_mutex_;
+  std::uint64_t lines_dropped_ = 0; // since the scheduler last read
 };
 
 } // namespace ringfleet::runner

@@ -65,8 +65,8 @@ public:
   [[nodiscard]] FleetOptions options() {
     FleetOptions options;
     options.on_event = [this](std::string_view event) { add(events_, std::string(event)); };
-    options.on_log = [this](std::string_view module, std::uint64_t, std::string_view line) {
-      add(lines_, std::string(module) + ": " + std::string(line));
+    options.on_log = [this](const LogLine& line) {
+      add(lines_, std::string(line.module) + (line.stream == LogStream::output ? "> " : ": ") + std::string(line.text));
     };
     return options;
   }

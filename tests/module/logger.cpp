@@ -19,10 +19,16 @@ public:
     services_.log(rf::LogLevel::warning, "log: " + std::string(text));
   }
 
+  void flood(std::uint32_t lines) {
+    for (std::uint32_t line = 0; line < lines; ++line) {
+      services_.log(rf::LogLevel::info, std::string(1000, 'x'));
+    }
+  }
+
 private:
   rf::Services services_;
 };
 
 } // namespace
 
-RINGFLEET_MODULE(Logger, {.id = "logger", .version = "1.0.0"}, RINGFLEET_METHOD(speak))
+RINGFLEET_MODULE(Logger, {.id = "logger", .version = "1.0.0"}, RINGFLEET_METHOD(speak), RINGFLEET_METHOD(flood))

@@ -92,11 +92,22 @@ RunnerProcess::~RunnerProcess() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  arrived_.notify_all();
   pump_.join();
+}
+
+void RunnerProcess::read_messages(bool yes) {
+  const std::lock_guard lock(mutex_);
+  reading_ = yes;
+  arrived_.notify_all();
 }
 
 void RunnerProcess::pump() {
   for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      arrived_.wait(lock, [&] { return reading_ || stopping_; });
+    }
     ControlMessage message;
     const auto status =
         channel_ ? channel_.receive(message, deadline_after(monotonic_now(), slice)) : os::SocketStatus::closed;

@@ -57,6 +57,8 @@ public:
   // The next message of this type; others that came before it stay for later.
   call::ControlMessage expect(call::ControlType type);
   [[nodiscard]] bool has(call::ControlType type);
+  // As a scheduler that is stopped, and continued.
+  void read_messages(bool yes);
 
   os::ExitStatus wait_for_exit();
   // Of stdout and stderr together, what has come so far; all of it after wait_for_exit().
@@ -80,6 +82,7 @@ private:
   std::map<std::uint64_t, HarnessLane*> lanes_;
   bool closed_ = false;
   bool stopping_ = false;
+  bool reading_ = true;
   std::uint64_t next_lane_ = 1;
   std::uint32_t offered_ = 0;
   std::string text_;

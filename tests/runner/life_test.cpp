@@ -125,6 +125,20 @@ TEST_CASE("logs: stdout, stderr and the log service all arrive") { // F36
   CHECK(output.find("stderr: hello\n") != std::string::npos);
 }
 
+TEST_CASE("logs: a scheduler that does not read is not waited for, line by line") { // F36
+  RunnerProcess runner;
+  REQUIRE(runner.load(test_module("logger")).type == ControlType::loaded);
+  const auto lane = runner.open_lane();
+  runner.read_messages(false);
+  CHECK(lane->call_with("flood", std::uint32_t{5000}).status == CallStatus::ok);
+  runner.read_messages(true);
+  while (runner.expect(ControlType::log).text.find("lines of the log were dropped") == std::string::npos) {
+    if (!runner.has(ControlType::log)) {
+      CHECK(lane->call("speak", "again").status == CallStatus::ok);
+    }
+  }
+}
+
 TEST_CASE("nested: a module the fleet does not know is an answer, not an error of the caller") { // F3
   RunnerProcess runner;
   REQUIRE(runner.load(test_module("nested_caller")).type == ControlType::loaded);

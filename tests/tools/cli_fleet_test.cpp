@@ -249,6 +249,26 @@ TEST_CASE("up -d: a fleet that cannot start is the caller's error, with its exit
   CHECK(cli({"status"}).exit_code == 3);
 }
 
+TEST_CASE("up: what a module writes to stdout and stderr comes out of the same stream of up, tagged") {
+  const Cli cli("cli-streams");
+  cli.scratch().write("s.toml", "[fleet]\nname = \"streams\"\n[[module]]\nid = \"talker\"\npath = \"" +
+                                    from_build("RINGFLEET_TEST_MODULES") + "/logger.so\"\n");
+  Program up(cli.invocation({"up", cli.scratch().path("s.toml")}));
+  REQUIRE(up.wait_for_text("fleet streams is up"));
+  const auto serial = std::to_string(status_of(cli)["modules"][0]["runners"][0]["serial"].get<int>());
+  const auto tag = "[talker/" + serial + "] ";
+  REQUIRE(cli({"call", "talker", "speak", "--data", "hello"}).exit_code == 0);
+  REQUIRE(cli({"down"}).exit_code == 0);
+  const auto result = up.wait();
+  CAPTURE(result.out);
+  CAPTURE(result.err);
+  CHECK(result.out.find(tag + "stdout: hello\n") != std::string::npos);
+  CHECK(result.out.find(tag + "stderr: ") == std::string::npos);
+  CHECK(result.err.find(tag + "stderr: hello\n") != std::string::npos);
+  CHECK(result.err.find(tag + "log: hello\n") != std::string::npos);
+  CHECK(result.err.find("stdout: ") == std::string::npos);
+}
+
 TEST_CASE("up -o json: each line is an object") {
   const Cli cli("cli-lines");
   Program up(cli.invocation({"up", "-o", "json", cli.topology("lines")}));

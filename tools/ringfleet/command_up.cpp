@@ -29,10 +29,17 @@ public:
   explicit Narrator(Format format) : json_(format == Format::json) {}
 
   void event(std::string_view text) { printer_.print(STDOUT_FILENO, json_ ? line({{"event", text}}) : one_line(text)); }
-  void log(std::string_view module, std::uint64_t runner, std::string_view text) {
-    printer_.print(json_ ? STDOUT_FILENO : STDERR_FILENO,
-                   json_ ? line({{"module", module}, {"runner", runner}, {"log", text}})
-                         : fmt::format("[{}/{}] {}", module, runner, text));
+  void log(const LogLine& said) {
+    const bool to_stdout = said.stream == LogStream::output;
+    if (json_) {
+      printer_.print(STDOUT_FILENO, line({{"module", said.module},
+                                          {"runner", said.runner},
+                                          {"stream", to_stdout ? "stdout" : "stderr"},
+                                          {"log", said.text}}));
+    } else {
+      printer_.print(to_stdout ? STDOUT_FILENO : STDERR_FILENO,
+                     fmt::format("[{}/{}] {}", said.module, said.runner, said.text));
+    }
   }
   void ready(const FleetStatus& status, const std::string& log_path) {
     if (json_) {
@@ -77,9 +84,7 @@ ExitCode run_fleet(fleet::Topology topology, Format format, Detached* detached) 
   Narrator narrator(format);
   FleetOptions options;
   options.on_event = [&](std::string_view text) { narrator.event(text); };
-  options.on_log = [&](std::string_view module, std::uint64_t runner, std::string_view text) {
-    narrator.log(module, runner, text);
-  };
+  options.on_log = [&](const LogLine& line) { narrator.log(line); };
   std::optional<Fleet> fleet(std::in_place, std::move(topology), std::move(options));
   signals.attach(*fleet);
   const auto status = fleet->status();

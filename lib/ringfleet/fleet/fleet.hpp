@@ -8,6 +8,7 @@
 // process.
 
 #include "ringfleet/fleet/call.hpp"
+#include "ringfleet/fleet/log_line.hpp"
 #include "ringfleet/fleet/status.hpp"
 #include "ringfleet/fleet/topology.hpp"
 
@@ -26,8 +27,8 @@ struct FleetOptions {
   // Path of ringfleet-runner. Empty: $RINGFLEET_RUNNER, then beside this program, then the installed one, then PATH.
   std::string runner_path;
   // Receives each line that a runner writes to stdout or stderr, and each that a module logs; runs on the scheduler
-  // thread and must not block. Empty: lines go to this process' stderr as `[module/serial] line`.
-  std::function<void(std::string_view module, std::uint64_t runner, std::string_view line)> on_log;
+  // thread and must not block. Empty: lines go to this process' stdout or stderr as `[module/serial] line`.
+  std::function<void(const LogLine& line)> on_log;
   // Receives every state change as one line of text; same rules. Empty: dropped.
   std::function<void(std::string_view event)> on_event;
   // Tests only: no back-off and no crash-loop budget.

@@ -96,8 +96,8 @@ Outcome run(const DemoOptions& options, Narrator& narrator) {
   Trouble trouble(narrator);
   FleetOptions fleet_options;
   fleet_options.on_event = [&](std::string_view event) { trouble.on_event(event); };
-  fleet_options.on_log = [&](std::string_view module, std::uint64_t runner, std::string_view line) {
-    narrator.say(fmt::format("[{}/{}] {}", module, runner, one_line(line)));
+  fleet_options.on_log = [&](const LogLine& line) {
+    narrator.say(fmt::format("[{}/{}] {}", line.module, line.runner, one_line(line.text)));
   };
   Fleet fleet(topology_of(options), std::move(fleet_options));
   const TroubleEnds trouble_ends{trouble};

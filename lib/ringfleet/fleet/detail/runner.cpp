@@ -4,12 +4,9 @@
 #include "ringfleet/base/limits.hpp"
 #include "ringfleet/counter/counter_writer.hpp"
 
-#include <array>
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -17,7 +14,6 @@ namespace ringfleet::fleet {
 namespace {
 
 constexpr int control_descriptor = 3; // where ringfleet-runner expects its channel
-constexpr std::size_t line_bytes_max = 4096;
 
 std::vector<std::string> environment_with_library_path(const std::string& directory) {
   std::vector<std::string> environment;
@@ -48,37 +44,30 @@ std::string_view to_string(RunnerState state) noexcept {
 }
 
 Runner::Runner(RunnerSpec spec, EventLoop& loop, RunnerObserver& observer)
-    : spec_(std::move(spec)), loop_(loop), observer_(observer), started_at_(monotonic_now()),
-      deadline_(deadline_after(started_at_, spec_.start_timeout)) {
+    : spec_(std::move(spec)), loop_(loop), observer_(observer),
+      output_(loop, [this](std::string_view line) { observer_.on_line(*this, LogStream::output, line); }),
+      errors_(loop, [this](std::string_view line) { observer_.on_line(*this, LogStream::error, line); }),
+      started_at_(monotonic_now()), deadline_(deadline_after(started_at_, spec_.start_timeout)) {
   auto [ours, theirs] = os::Socket::pair();
-  std::array<int, 2> pipe_ends{};
-  if (pipe2(pipe_ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
-    throw Error::from_errno(fmt::format("create the output pipe of a runner of module '{}'", spec_.module), errno);
-  }
-  output_ = os::Descriptor(pipe_ends[0]);
-  const os::Descriptor output_of_child(pipe_ends[1]);
-  // The child's end blocks when the scheduler is slow: output is bounded by the pipe, and nothing is lost.
-  fcntl(output_of_child.get(), F_SETFL, 0);
-
+  const os::Descriptor output_of_child = output_.take_runner_end();
+  const os::Descriptor errors_of_child = errors_.take_runner_end();
   os::SpawnRequest request;
   request.path = spec_.program;
   request.argv = {spec_.program, spec_.module, std::to_string(spec_.serial)};
   request.env = environment_with_library_path(spec_.artifact->directory());
   request.descriptors = {{output_of_child.get(), STDOUT_FILENO},
-                         {output_of_child.get(), STDERR_FILENO},
+                         {errors_of_child.get(), STDERR_FILENO},
                          {theirs.fd(), control_descriptor}};
   child_ = os::ChildProcess(request);
   channel_ = call::ControlChannel(std::move(ours));
 
   channel_token_ = loop_.watch(channel_.fd(), [this] { read_channel(); });
-  output_token_ = loop_.watch(output_.get(), [this] { read_output(false); });
   death_token_ = loop_.watch(child_.pidfd().get(), [this] { process_died(); });
   send_module();
 }
 
 Runner::~Runner() {
   loop_.unwatch(channel_token_, channel_.fd());
-  loop_.unwatch(output_token_, output_.get());
   loop_.unwatch(death_token_, child_.pidfd().get());
   if (!spec_.counter_path.empty()) {
     unlink(spec_.counter_path.c_str());
@@ -175,42 +164,11 @@ void Runner::handle(call::ControlMessage& message) {
     deadline_ = never;
     observer_.on_drained(*this);
     return;
-  case call::ControlType::log: observer_.on_line(*this, message.text); return;
+  case call::ControlType::log: observer_.on_line(*this, LogStream::error, message.text); return;
   case call::ControlType::violation:
-    observer_.on_line(*this, fmt::format("refused a request: {}", message.text));
+    observer_.on_line(*this, LogStream::error, fmt::format("refused a request: {}", message.text));
     return;
   default: observer_.on_message(*this, message); return;
-  }
-}
-
-void Runner::read_output(bool to_the_end) {
-  std::array<char, 16384> buffer{};
-  // A bounded number of reads, so that one chatty module cannot keep the scheduler from the others.
-  for (int reads = 0; to_the_end || reads < 4; ++reads) {
-    const ssize_t count = read(output_.get(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) {
-      continue;
-    }
-    if (count <= 0) {
-      if (count == 0) {
-        loop_.unwatch(output_token_, output_.get());
-      }
-      break;
-    }
-    partial_line_.append(buffer.data(), static_cast<std::size_t>(count));
-    std::size_t begin = 0;
-    for (std::size_t end = 0; (end = partial_line_.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      observer_.on_line(*this, std::string_view(partial_line_).substr(begin, end - begin));
-    }
-    partial_line_.erase(0, begin);
-    if (partial_line_.size() >= line_bytes_max) {
-      observer_.on_line(*this, partial_line_);
-      partial_line_.clear();
-    }
-  }
-  if (to_the_end && !partial_line_.empty()) {
-    observer_.on_line(*this, partial_line_);
-    partial_line_.clear();
   }
 }
 
@@ -292,11 +250,11 @@ void Runner::process_died() {
   }
   const bool told_to_stop = state_ == RunnerState::stopping && cause_.empty();
   loop_.unwatch(death_token_, child_.pidfd().get());
-  // What it said last is still in the socket and the pipe.
+  // What it said last is still in the socket and the pipes.
   read_channel();
-  read_output(true);
+  output_.finish();
+  errors_.finish();
   loop_.unwatch(channel_token_, channel_.fd());
-  loop_.unwatch(output_token_, output_.get());
   orderly_ = told_to_stop && !status->signalled && status->code == 0;
   if (cause_.empty()) {
     cause_ = status->to_string();

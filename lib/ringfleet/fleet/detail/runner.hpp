@@ -11,6 +11,8 @@
 #include "ringfleet/call/handshake.hpp"
 #include "ringfleet/fleet/artifact.hpp"
 #include "ringfleet/fleet/detail/event_loop.hpp"
+#include "ringfleet/fleet/detail/output_pipe.hpp"
+#include "ringfleet/fleet/log_line.hpp"
 #include "ringfleet/os/child_process.hpp"
 
 #include <cstdint>
@@ -38,7 +40,7 @@ public:
   virtual void on_message(Runner& runner, call::ControlMessage& message) = 0; // lanes, arenas, nested calls
   virtual void on_drained(Runner& runner) = 0;
   virtual void on_gone(Runner& runner) = 0;
-  virtual void on_line(Runner& runner, std::string_view line) = 0;
+  virtual void on_line(Runner& runner, LogStream stream, std::string_view line) = 0;
 };
 
 struct RunnerSpec {
@@ -103,7 +105,6 @@ public:
 private:
   void send_module();
   void read_channel();
-  void read_output(bool to_the_end);
   void handle(call::ControlMessage& message);
   void process_died();
 
@@ -113,10 +114,9 @@ private:
   RunnerState state_ = RunnerState::starting;
   os::ChildProcess child_;
   call::ControlChannel channel_;
-  os::Descriptor output_;
-  std::string partial_line_;
+  OutputPipe output_;
+  OutputPipe errors_;
   EventLoop::Token channel_token_ = 0;
-  EventLoop::Token output_token_ = 0;
   EventLoop::Token death_token_ = 0;
   call::ModuleDescription facts_;
   std::string facts_text_;

@@ -28,9 +28,9 @@ std::string private_name() {
   return fmt::format("{}{}-{}", private_prefix, getpid(), count.add(1));
 }
 
-void log_to_stderr(std::string_view module, std::uint64_t runner, std::string_view line) {
-  const std::string text = fmt::format("[{}/{}] {}\n", module, runner, line);
-  std::fwrite(text.data(), 1, text.size(), stderr);
+void print_log_line(const LogLine& line) {
+  const std::string text = fmt::format("[{}/{}] {}\n", line.module, line.runner, line.text);
+  std::fwrite(text.data(), 1, text.size(), line.stream == LogStream::output ? stdout : stderr);
 }
 
 } // namespace
@@ -55,7 +55,7 @@ Scheduler::Scheduler(Topology topology, FleetOptions options)
   check(topology);
   options_.runner_path = find_runner_program(options_.runner_path);
   if (!options_.on_log) {
-    options_.on_log = log_to_stderr;
+    options_.on_log = print_log_line;
   }
   prepare_directory();
   try {

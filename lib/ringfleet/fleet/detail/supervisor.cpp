@@ -303,9 +303,9 @@ void Supervisor::place_lost(Module& module, Place& place, const Runner& runner) 
   publish_route();
 }
 
-void Supervisor::on_line(Runner& runner, std::string_view line) {
+void Supervisor::on_line(Runner& runner, LogStream stream, std::string_view line) {
   if (options_.on_log) {
-    options_.on_log(runner.spec().module, runner.serial(), line);
+    options_.on_log({.module = runner.spec().module, .runner = runner.serial(), .stream = stream, .text = line});
   }
 }
 

@@ -34,7 +34,7 @@ struct SupervisorOptions {
   std::string runner_path; // of ringfleet-runner
   Nanoseconds stop_timeout{};
   bool unlimited_restarts = false;
-  std::function<void(std::string_view module, std::uint64_t runner, std::string_view line)> on_log;
+  std::function<void(const LogLine& line)> on_log;
   std::function<void(std::string_view event)> on_event;
 };
 
@@ -96,7 +96,7 @@ public:
   void on_message(Runner& runner, call::ControlMessage& message) override;
   void on_drained(Runner& runner) override;
   void on_gone(Runner& runner) override;
-  void on_line(Runner& runner, std::string_view line) override;
+  void on_line(Runner& runner, LogStream stream, std::string_view line) override;
 
 private:
   // One instance of a module; outlives its runners.

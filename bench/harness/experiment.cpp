@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -28,6 +29,22 @@ double median_of(std::vector<double> values) {
 
 bool moved(double before, double after) {
   return std::max(before, after) > (1 + gate_may_move) * std::min(before, after);
+}
+
+// "@bytes=64,batch=1": no parameter of the row says otherwise.
+bool agrees(const Parameters& parameters, std::string_view suffix) {
+  while (!suffix.empty()) {
+    suffix.remove_prefix(1);
+    const std::string_view binding = suffix.substr(0, suffix.find(','));
+    suffix.remove_prefix(binding.size());
+    const auto equals = binding.find('=');
+    for (const auto& [name, value] : parameters) {
+      if (name == binding.substr(0, equals) && value != binding.substr(equals + 1)) {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 } // namespace
@@ -88,10 +105,12 @@ bool Experiment::enough() const {
   return true;
 }
 
-std::size_t Experiment::index_of(const std::string& name) const {
-  const auto found = std::find_if(rows_.begin(), rows_.end(), [&](const Row& row) { return row.name == name; });
+std::size_t Experiment::index_of(const std::string& name, const std::string& suffix) const {
+  const auto found = std::find_if(rows_.begin(), rows_.end(),
+                                  [&](const Row& row) { return row.name == name && agrees(row.parameters, suffix); });
   if (found == rows_.end()) {
-    throw Error(ErrorCode::invalid_argument, fmt::format("a ratio names the row '{}', which does not exist", name));
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a ratio names the row '{}{}', which does not exist", name, suffix));
   }
   return static_cast<std::size_t>(found - rows_.begin());
 }
@@ -122,8 +141,8 @@ RowResult Experiment::row_result(std::size_t row) const {
 }
 
 RatioResult Experiment::ratio_result(const Ratio& ratio) const {
-  const std::size_t numerator = index_of(ratio.numerator);
-  const std::size_t denominator = index_of(ratio.denominator);
+  const std::size_t numerator = index_of(ratio.numerator, ratio.suffix);
+  const std::size_t denominator = index_of(ratio.denominator, ratio.suffix);
   std::vector<double> quotients;
   for (const Round& round : rounds_) {
     const Measurement& above = round[numerator];

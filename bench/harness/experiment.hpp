@@ -46,7 +46,8 @@ public:
   Experiment(std::string name, Options options, Row gate);
 
   void add(Row row) { rows_.push_back(std::move(row)); }
-  // Both are names of rows; `suffix` tells apart what else the rows differ in ("@bytes=64").
+  // Both are names of rows; `suffix` tells apart what else the rows differ in ("@bytes=64", "@bytes=8,readers=3"): of
+  // several rows of a name the first whose parameters agree with it is meant.
   void add_ratio(std::string numerator, std::string denominator, RatioKind kind, std::string suffix = {});
 
   // Measures, prints, and returns the exit code of the program: 1 when a row failed, which is printed.
@@ -70,7 +71,7 @@ private:
   [[nodiscard]] Sample measure(const Row& row, double part_of_slice) const;
   void measure_round();
   [[nodiscard]] bool enough() const;
-  [[nodiscard]] std::size_t index_of(const std::string& name) const;
+  [[nodiscard]] std::size_t index_of(const std::string& name, const std::string& suffix) const;
   [[nodiscard]] RowResult row_result(std::size_t row) const;
   [[nodiscard]] RatioResult ratio_result(const Ratio& ratio) const;
   [[nodiscard]] Result result() const;

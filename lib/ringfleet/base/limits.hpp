@@ -28,6 +28,13 @@ inline constexpr std::uint64_t payload_bytes_max = 64ULL << 20;
 inline constexpr std::uint64_t arena_bytes_first = 256ULL << 10;
 inline constexpr std::uint64_t arena_bytes_max = 256ULL << 20; // one arena segment
 inline constexpr std::uint32_t arenas_per_side_max = 16;
+
+// Frames: what a writer or a reader takes unless told otherwise. A reader that takes fragments holds a buffer of this
+// size; its pages cost nothing until they are used.
+inline constexpr std::uint64_t message_bytes_max_default = 64ULL << 20;
+// Messages in fragments that a reader puts together at the same time, and views that it may hold.
+inline constexpr std::uint32_t assemblies_max = 64;
+inline constexpr std::uint32_t held_views_default = 64;
 inline constexpr std::uint64_t arena_bytes_per_side_max = 1ULL << 30;
 
 // ABI level 1 hands the module an output of this size, zeroed, in front of a guard page.

@@ -1,0 +1,255 @@
+#pragma once
+
+// Layer 1, the reading side of a reliable reader: messages in place, in order. What lies in the ring or in an arena is
+// viewed there; what came in fragments is put together in a buffer of the reader first.
+//
+//   poll(handler): each view is valid inside the handler
+//   take(view) … release_held(): a view is kept, and the writer held back, until it is released, oldest first
+//
+// Nothing that a writer puts into the ring makes a reader crash, loop or read elsewhere; a record that cannot be is
+// reported as `malformed`. The bytes of a view stay writable for their writer, and a hostile one may change them while
+// they are read: who does not trust the writer copies first.
+
+#include "ringfleet/base/assert.hpp"
+#include "ringfleet/base/limits.hpp"
+#include "ringfleet/frame/arena_views.hpp"
+#include "ringfleet/frame/reassembler.hpp"
+#include "ringfleet/frame/record.hpp"
+#include "ringfleet/frame/record_search.hpp"
+#include "ringfleet/ring/ring.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace ringfleet::frame {
+
+struct View {
+  std::span<const std::byte> bytes;
+  std::uint16_t kind = 0; // the writer's
+  std::uint64_t id = 0;   // position of its first record: increasing, not dense
+};
+
+enum class ReadResult : std::uint8_t {
+  message,
+  empty,
+  malformed, // last_fault() says why; all that was published by then has been skipped, and reading goes on after it
+  held       // as many views are held as this reader can hold: release one
+};
+
+struct PollResult {
+  std::uint64_t messages = 0;
+  ReadResult ended = ReadResult::empty; // `message`: because `max` was reached
+};
+
+struct ReaderOptions {
+  std::uint64_t max_message = limits::message_bytes_max_default;
+  std::uint32_t assemblies = 1; // messages in fragments at the same time: more than one for a shared ring
+  std::uint32_t held_views = limits::held_views_default;
+  const ArenaViews* arenas = nullptr; // none: every loan is malformed
+};
+
+struct ReaderCounts {
+  std::uint64_t malformed = 0;      // times that `malformed` was reported
+  std::uint64_t fragments_lost = 0; // of messages whose beginning this reader has not seen, or has given up
+  std::uint64_t loans = 0;          // messages that lay in an arena
+  std::uint64_t reassembled = 0;    // messages that came in fragments
+};
+
+// One thread of one process at a time. `R` is ring::Reader<FrameBlock>, or behaves like it; it must outlive this, and
+// nobody else may release from it. `capacity` is that of the ring. Allocates when it is made, never later. A writer
+// that dies leaves whole messages behind; what it had written of another one is never seen.
+template <class R, class A = Atomics>
+class FrameReader {
+public:
+  // Begins at the first record at or after the position of `reader`.
+  FrameReader(R& reader, std::uint64_t capacity, const ReaderOptions& options = {})
+      : reader_(reader), capacity_(capacity), options_(options), reassembler_(options.max_message, options.assemblies),
+        held_(options.held_views) {
+    RINGFLEET_ASSERT(capacity >= frame_capacity_min, "a frame ring has at least four blocks");
+    RINGFLEET_ASSERT(options.held_views >= 1, "a reader can hold at least one view");
+    next_ = first_record<A>(reader_, reader_.position(), reader_.position() + reader_.available(), capacity_);
+  }
+  FrameReader(const FrameReader&) = delete;
+  FrameReader& operator=(const FrameReader&) = delete;
+
+  // Calls handler(const View&) for up to `max` messages that are there. Their records are released when it returns, and
+  // also when a handler throws: its message counts as read. Never waits, never enters the kernel unless the writer is
+  // parked.
+  template <class Handler>
+  PollResult poll(Handler&& handler, std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) {
+    const ReleaseAtEnd release_at_end{*this};
+    PollResult result;
+    const auto end = published();
+    while (result.messages != max) {
+      View view;
+      result.ended = step(end, view);
+      if (result.ended != ReadResult::message) {
+        return result;
+      }
+      ++result.messages;
+      const ReleaseBuffer release_buffer{*this, view};
+      handler(static_cast<const View&>(view));
+    }
+    return result;
+  }
+
+  // The next message, to be kept until release_held().
+  [[nodiscard]] ReadResult take(View& view) {
+    if (held_count_ == held_.size()) {
+      return ReadResult::held;
+    }
+    const auto result = step(published(), view);
+    if (result == ReadResult::message) {
+      held_[(held_first_ + held_count_) % held_.size()] = {record_, view.id, is_assembled_};
+      ++held_count_;
+    } else {
+      release_read();
+    }
+    return result;
+  }
+  // The `count` views that were taken first are void.
+  void release_held(std::uint64_t count = 1) noexcept {
+    RINGFLEET_ASSERT(count <= held_count_, "more views are released than are held");
+    for (; count != 0; --count) {
+      if (held_[held_first_].is_assembled) {
+        reassembler_.release(held_[held_first_].id);
+      }
+      held_first_ = (held_first_ + 1) % held_.size();
+      --held_count_;
+    }
+    release_read();
+  }
+  [[nodiscard]] std::uint64_t held() const noexcept { return held_count_; }
+
+  // Where the next record is read.
+  [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
+  [[nodiscard]] RecordFault last_fault() const noexcept { return last_fault_; }
+  [[nodiscard]] const ReaderCounts& counts() const noexcept { return counts_; }
+  // Messages in fragments that were begun and will not be delivered.
+  [[nodiscard]] std::uint64_t dropped_messages() const noexcept { return reassembler_.dropped(); }
+
+private:
+  struct Held {
+    std::uint64_t record = 0;
+    std::uint64_t id = 0;
+    bool is_assembled = false;
+  };
+  struct ReleaseAtEnd {
+    FrameReader& reader;
+    ~ReleaseAtEnd() { reader.release_read(); }
+  };
+  struct ReleaseBuffer {
+    FrameReader& reader;
+    const View& view;
+    ~ReleaseBuffer() {
+      if (reader.is_assembled_) {
+        reader.reassembler_.release(view.id);
+      }
+    }
+  };
+
+  [[nodiscard]] std::uint64_t published() {
+    auto end = reader_.position() + reader_.available();
+    if (end == next_ && held_count_ != 0) {
+      // While views are held the reader's gate stands still, and available() goes on telling what it saw then.
+      (void)reader_.wait(end - reader_.position() + 1, 0);
+      end = reader_.position() + reader_.available();
+    }
+    return end;
+  }
+
+  // Up to the next message below `end`.
+  [[nodiscard]] ReadResult step(std::uint64_t end, View& view) noexcept {
+    while (next_ != end) {
+      const auto& block = reader_.slot(next_);
+      const auto header = load_header<A>(block);
+      const auto fault = check_record(header, next_, end, capacity_);
+      if (fault != RecordFault::none) {
+        return malformed(fault, end);
+      }
+      record_ = next_;
+      next_ += blocks_of(header.length);
+      if (header.form == RecordForm::data) [[likely]] {
+        view = {{block.bytes + record_header_bytes, header.length}, header.kind, record_};
+        is_assembled_ = false;
+        return ReadResult::message;
+      }
+      const auto result = step_other(header, block, end, view);
+      if (result != ReadResult::empty) {
+        return result;
+      }
+    }
+    return ReadResult::empty;
+  }
+
+  // Every form but data. `empty`: look at the next record.
+  [[nodiscard]] ReadResult step_other(const RecordHeader& header, const FrameBlock& block, std::uint64_t end,
+                                      View& view) noexcept {
+    switch (header.form) {
+    case RecordForm::padding: return ReadResult::empty;
+    case RecordForm::aborted: reassembler_.abort(load_part<AbortRecord, A>(block).message); return ReadResult::empty;
+    case RecordForm::loan: {
+      const auto loan = load_part<LoanRecord, A>(block);
+      const auto bytes = options_.arenas != nullptr ? options_.arenas->resolve(loan.payload, loan.bytes) : std::nullopt;
+      if (!bytes) {
+        return malformed(RecordFault::loan, end);
+      }
+      view = {*bytes, header.kind, record_};
+      is_assembled_ = false;
+      ++counts_.loans;
+      return ReadResult::message;
+    }
+    default: return step_fragment(header, block, end, view);
+    }
+  }
+
+  [[nodiscard]] ReadResult step_fragment(const RecordHeader& header, const FrameBlock& block, std::uint64_t end,
+                                         View& view) noexcept {
+    const auto data = std::span(block.bytes + fragment_overhead_bytes, header.length - sizeof(FragmentHeader));
+    switch (reassembler_.feed(header, load_part<FragmentHeader, A>(block), data)) {
+    case AssemblyResult::taken: return ReadResult::empty;
+    case AssemblyResult::ignored: ++counts_.fragments_lost; return ReadResult::empty;
+    case AssemblyResult::refused: return malformed(reassembler_.fault(), end);
+    case AssemblyResult::no_buffer: next_ = record_; return ReadResult::held;
+    case AssemblyResult::complete: break;
+    }
+    view = {reassembler_.message(), reassembler_.kind(), reassembler_.id()};
+    is_assembled_ = true;
+    ++counts_.reassembled;
+    return ReadResult::message;
+  }
+
+  // A record that cannot be believed tells nothing about where the next one begins; what is published ends on one.
+  [[nodiscard]] ReadResult malformed(RecordFault fault, std::uint64_t end) noexcept {
+    last_fault_ = fault;
+    ++counts_.malformed;
+    next_ = end;
+    return ReadResult::malformed;
+  }
+
+  // The writer may overwrite what has been read and is not held.
+  void release_read() noexcept {
+    const auto to = held_count_ != 0 ? held_[held_first_].record : next_;
+    if (to != reader_.position()) {
+      reader_.release(to - reader_.position());
+    }
+  }
+
+  R& reader_;
+  std::uint64_t capacity_;
+  ReaderOptions options_;
+  Reassembler reassembler_;
+  std::vector<Held> held_; // a queue in a circle
+  std::size_t held_first_ = 0;
+  std::size_t held_count_ = 0;
+  std::uint64_t next_;       // record to be read next
+  std::uint64_t record_ = 0; // the one that was read last
+  bool is_assembled_ = false;
+  RecordFault last_fault_ = RecordFault::none;
+  ReaderCounts counts_;
+};
+
+} // namespace ringfleet::frame

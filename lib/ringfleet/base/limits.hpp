@@ -51,6 +51,9 @@ inline constexpr std::uint32_t clients_max = 256;
 inline constexpr std::uint32_t methods_max = 1'024;
 inline constexpr std::size_t name_bytes_max =
     63; // fleet, module and method names; also fits a sun_path below a runtime directory
+// Rings that are found by name. With prefix, part and the number of an unfinished file it stays below the shortest
+// longest file name that a file system of Linux has (eCryptfs: 143).
+inline constexpr std::size_t segment_name_bytes_max = 96;
 inline constexpr std::uint64_t artifact_bytes_max = 1ULL << 30;
 inline constexpr std::size_t topology_bytes_max = 1UL << 20;
 inline constexpr std::size_t config_bytes_max = 64UL << 10; // a module's configuration travels in one control message

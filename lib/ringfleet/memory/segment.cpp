@@ -2,12 +2,14 @@
 
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/atomics.hpp"
+#include "ringfleet/base/bits.hpp"
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/memory/detail/hidden_file.hpp"
 #include "ringfleet/memory/detail/segment_header.hpp"
 #include "ringfleet/os/file.hpp"
 #include "ringfleet/os/memory_file.hpp"
+#include "ringfleet/os/memory_placement.hpp"
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -59,52 +61,32 @@ void check_size(const SegmentHeader& header, const os::FileFacts& facts, std::st
   }
 }
 
-// The version is what makes a header valid, so it is written last.
-void write_header(int fd, const SegmentHeader& header, std::string_view label) {
+// The version is what makes a header valid, so it is stored last.
+void write_header(std::span<std::byte> file, const SegmentHeader& header) {
   SegmentHeader incomplete = header;
   incomplete.layout_version = 0;
-  os::write_at(fd, std::as_bytes(std::span(&incomplete, 1)), 0, label);
-  os::write_at(fd, std::as_bytes(std::span(&header.layout_version, 1)), offsetof(SegmentHeader, layout_version), label);
+  std::memcpy(file.data(), &incomplete, sizeof(incomplete));
+  auto& version = *reinterpret_cast<std::uint32_t*>(file.data() + offsetof(SegmentHeader, layout_version));
+  Atomics::store_release(version, header.layout_version);
 }
 
-// A file that lies under a name of its own until it is complete.
-class HiddenFile {
-public:
-  HiddenFile(const std::string& path, std::uint64_t size_bytes) : path_(path), temporary_(temporary_name(path)) {
-    ::unlink(temporary_.c_str()); // debris of an earlier process with this pid
-    descriptor_ = os::create_file(temporary_, size_bytes);
+// A file on a hugetlbfs consists of whole huge pages: the body takes what the rounding adds.
+SegmentSpec in_whole_pages(SegmentSpec spec, int fd, std::string_view label) {
+  if (const auto page = os::huge_page_bytes_of(fd, label); page != 0) {
+    spec.body_bytes = round_up(segment_body_offset + spec.body_bytes, page) - segment_body_offset;
   }
-  HiddenFile(const HiddenFile&) = delete;
-  HiddenFile& operator=(const HiddenFile&) = delete;
-  ~HiddenFile() { ::unlink(temporary_.c_str()); }
-
-  [[nodiscard]] const os::Descriptor& descriptor() const noexcept { return descriptor_; }
-
-  [[nodiscard]] static std::string temporary_name(const std::string& path) {
-    static std::atomic<unsigned> count{0};
-    return fmt::format("{}.{}.{}.new", path, ::getpid(), count.fetch_add(1));
-  }
-
-  // Unlike a rename, a link never replaces what is there.
-  [[nodiscard]] os::Descriptor appear() {
-    if (::link(temporary_.c_str(), path_.c_str()) != 0) {
-      throw Error::from_errno(fmt::format("put segment '{}' into place", path_), errno,
-                              errno == EEXIST ? "remove it if its owner is dead" : "");
-    }
-    return std::move(descriptor_);
-  }
-
-private:
-  std::string path_;
-  std::string temporary_;
-  os::Descriptor descriptor_;
-};
+  return spec;
+}
 
 } // namespace
 
-os::Descriptor create_anonymous_segment(std::string_view label, const SegmentSpec& spec) {
-  auto file = os::create_memory_file(label, file_bytes_of(spec, label));
-  write_header(file.get(), detail::make_header(spec), label);
+os::Descriptor create_anonymous_segment(std::string_view label, const SegmentSpec& spec, bool huge_pages) {
+  const auto bytes = file_bytes_of(spec, label);
+  const bool use_pool = huge_pages && !os::has_transparent_huge_shared_memory();
+  auto file = use_pool ? os::create_huge_memory_file(label, bytes) : os::create_memory_file(label, bytes);
+  const auto whole = in_whole_pages(spec, file.get(), label);
+  os::Mapping mapping(file.get(), file_bytes_of(whole, label), os::Access::read_write, label);
+  write_header(mapping.writable_bytes(), detail::make_header(whole));
   return file;
 }
 
@@ -145,11 +127,27 @@ Segment Segment::attach_reader(os::Descriptor descriptor, const Expectation& exp
 }
 
 Segment Segment::create_file(const std::string& path, const SegmentSpec& spec) {
-  HiddenFile file(path, file_bytes_of(spec, path));
-  const auto header = detail::make_header(spec);
-  write_header(file.descriptor().get(), header, path);
-  os::Mapping mapping(file.descriptor().get(), file_bytes_of(spec, path), os::Access::read_write, path);
-  return {file.appear(), std::move(mapping), header};
+  return HiddenSegment(path, spec).appear();
+}
+
+HiddenSegment::HiddenSegment(const std::string& path, const SegmentSpec& spec, const SegmentOptions& options) {
+  (void)file_bytes_of(spec, path);
+  file_ = std::make_unique<detail::HiddenFile>(path, options.mode);
+  const int fd = file_->descriptor().get();
+  const auto whole = in_whole_pages(spec, fd, path);
+  const auto bytes = file_bytes_of(whole, path);
+  os::allocate(fd, bytes, fmt::format("segment '{}'", path));
+  os::Mapping mapping(fd, bytes, os::Access::read_write, path, options.mapping);
+  const auto header = detail::make_header(whole);
+  write_header(mapping.writable_bytes(), header);
+  segment_ = Segment(os::Descriptor(), std::move(mapping), header);
+}
+
+HiddenSegment::~HiddenSegment() = default;
+
+Segment HiddenSegment::appear() {
+  segment_.descriptor_ = file_->appear();
+  return std::move(segment_);
 }
 
 SegmentHeader check_file_segment(const os::Descriptor& descriptor, const Expectation& expected,
@@ -167,33 +165,61 @@ Segment Segment::attach_file_writer(os::Descriptor descriptor, const Expectation
   return {std::move(descriptor), std::move(mapping), header};
 }
 
-Segment Segment::attach_file_reader(const std::string& path, const Expectation& expected) {
-  os::Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+namespace {
+
+os::Descriptor open_segment(const std::string& path, os::Access access) {
+  const int how = access == os::Access::read_write ? O_RDWR : O_RDONLY;
+  os::Descriptor descriptor(::open(path.c_str(), how | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!descriptor) {
     throw Error::from_errno(fmt::format("open segment '{}'", path), errno,
-                            errno == ELOOP ? "somebody put a link in its place" : "");
+                            errno == ELOOP    ? "somebody put a link in its place"
+                            : errno == EMFILE ? "raise the limit on open files (ulimit -n)"
+                                              : "");
   }
+  return descriptor;
+}
+
+} // namespace
+
+Segment Segment::attach_file_reader(const std::string& path, const Expectation& expected) {
+  auto descriptor = open_segment(path, os::Access::read_only);
   const auto facts = os::file_facts(descriptor.get(), path);
   if (facts.owner_uid != ::geteuid() && ::geteuid() != 0) {
     throw Error(ErrorCode::no_permission, fmt::format("segment '{}': it belongs to uid {}", path, facts.owner_uid),
                 "use the account it belongs to");
   }
-  const auto header = read_header(descriptor.get(), facts, path);
-  detail::check_header(header, expected, path);
-  check_size(header, facts, path);
-  os::Mapping mapping(descriptor.get(), facts.size_bytes, os::Access::read_only, path);
+  const auto header = check_file_segment(descriptor, expected, path);
+  os::Mapping mapping(descriptor.get(), segment_body_offset + header.body_bytes, os::Access::read_only, path);
+  return {std::move(descriptor), std::move(mapping), header};
+}
+
+Segment Segment::attach_named(const std::string& path, const Expectation& expected, os::Access access,
+                              const Trust& trust, const os::MappingOptions& options) {
+  auto descriptor = open_segment(path, access);
+  const auto facts = os::file_facts(descriptor.get(), path);
+  const auto owner = trust.owner_uid.value_or(::geteuid());
+  if (!facts.is_regular) {
+    throw bad(path, "it is not a regular file");
+  }
+  if (facts.owner_uid != owner) {
+    throw Error(ErrorCode::no_permission,
+                fmt::format("segment '{}': owner is uid {}, expected uid {}", path, facts.owner_uid, owner),
+                "use the account it belongs to, or name the one that is to be trusted");
+  }
+  if ((facts.mode & ~trust.mode_max) != 0) {
+    throw Error(ErrorCode::no_permission,
+                fmt::format("segment '{}': mode is {:04o}, expected at most {:04o}", path, facts.mode, trust.mode_max),
+                "others could write to it: take the permission away, or name the mode that is to be trusted");
+  }
+  const auto header = check_file_segment(descriptor, expected, path);
+  os::Mapping mapping(descriptor.get(), segment_body_offset + header.body_bytes, access, path, options);
   return {std::move(descriptor), std::move(mapping), header};
 }
 
 Segment Segment::heap(const SegmentSpec& spec) {
   auto mapping = os::Mapping::heap(file_bytes_of(spec, "heap"));
   const auto header = detail::make_header(spec);
-  SegmentHeader incomplete = header;
-  incomplete.layout_version = 0;
-  const auto bytes = mapping.writable_bytes();
-  std::memcpy(bytes.data(), &incomplete, sizeof(incomplete));
-  auto& version = *reinterpret_cast<std::uint32_t*>(bytes.data() + offsetof(SegmentHeader, layout_version));
-  Atomics::store_release(version, header.layout_version);
+  write_header(mapping.writable_bytes(), header);
   return {os::Descriptor(), std::move(mapping), header};
 }
 

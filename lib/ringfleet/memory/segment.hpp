@@ -8,7 +8,8 @@
 //   seal             (creator)  no further writable mapping can ever be made
 //   attach_reader    (readers)  seals, size, blocks and header verified, then mapped read-only
 //
-// File segments are built under a temporary name and linked into place complete; they are not sealed. Heap segments are
+// Named segments (files and named shared memory) are built under a temporary name and linked into place complete; they
+// are not sealed. Heap segments are
 // for threads and tests. When a peer dies its mapping simply ends; the bytes stay as they are.
 
 #include "ringfleet/memory/segment_layout.hpp"
@@ -16,12 +17,17 @@
 #include "ringfleet/os/mapping.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace ringfleet::memory {
+
+namespace detail {
+class HiddenFile;
+} // namespace detail
 
 struct SegmentSpec {
   SegmentKind kind = SegmentKind::ring;
@@ -36,11 +42,27 @@ struct Expectation {
   std::uint64_t body_bytes_min = 0;
   std::uint64_t fingerprint = 0;
   std::optional<std::uint64_t> generation = std::nullopt;
+  bool any_boot = false; // it may have survived a restart of the machine
+};
+
+// How a named segment is made and mapped.
+struct SegmentOptions {
+  std::uint32_t mode = 0600; // of the file, whatever the umask
+  os::MappingOptions mapping = {};
+
+  friend bool operator==(const SegmentOptions&, const SegmentOptions&) = default;
+};
+
+// Whose a named segment may be when it is attached.
+struct Trust {
+  std::optional<std::uint32_t> owner_uid = std::nullopt; // none: this process' own
+  std::uint32_t mode_max = 0600;                         // permission bits that it may have at most
 };
 
 // `label` appears in /proc/PID/maps and in error texts. Throws Error (no_memory, no_descriptors). The result may be
 // passed to the one process that is to write it, and to nobody else before `seal_segment`.
-[[nodiscard]] os::Descriptor create_anonymous_segment(std::string_view label, const SegmentSpec& spec);
+[[nodiscard]] os::Descriptor create_anonymous_segment(std::string_view label, const SegmentSpec& spec,
+                                                      bool huge_pages = false);
 
 // After the writer has acknowledged its mapping, before any reader gets the descriptor.
 void seal_segment(const os::Descriptor& descriptor, std::string_view label);
@@ -63,6 +85,10 @@ public:
 
   // Mode 0600; the path must not exist (already_exists). The caller becomes the writer.
   [[nodiscard]] static Segment create_file(const std::string& path, const SegmentSpec& spec);
+  // Opens without following links; type, owner, mode, header and size are checked, each refusal names what it found.
+  // Throws Error: not_found, no_permission (owner, mode), bad_segment.
+  [[nodiscard]] static Segment attach_named(const std::string& path, const Expectation& expected, os::Access access,
+                                            const Trust& trust = {}, const os::MappingOptions& options = {});
   // For the one process a file segment was made for, which got the descriptor from its creator.
   [[nodiscard]] static Segment attach_file_writer(os::Descriptor descriptor, const Expectation& expected,
                                                   std::string_view label);
@@ -92,11 +118,30 @@ public:
   void close_descriptor() noexcept { descriptor_.reset(); }
 
 private:
+  friend class HiddenSegment;
   Segment(os::Descriptor descriptor, os::Mapping mapping, const SegmentHeader& header) noexcept;
 
   os::Descriptor descriptor_;
   os::Mapping mapping_;
   SegmentHeader header_{};
+};
+
+// A named segment while it is built: nobody finds it until it appears. Dropped before that, it leaves nothing.
+class HiddenSegment {
+public:
+  // Allocated in full, zeroed, mapped for writing, header written. Throws Error: no_memory (no space), no_permission,
+  // already_exists never; what place_memory() throws.
+  HiddenSegment(const std::string& path, const SegmentSpec& spec, const SegmentOptions& options = {});
+  ~HiddenSegment();
+
+  [[nodiscard]] std::span<std::byte> body() noexcept { return segment_.writable_body(); }
+
+  // Throws Error(already_exists) when something lies under the path. Call it once.
+  [[nodiscard]] Segment appear();
+
+private:
+  std::unique_ptr<detail::HiddenFile> file_;
+  Segment segment_;
 };
 
 } // namespace ringfleet::memory

@@ -11,6 +11,7 @@ std::string_view to_string(SegmentKind kind) noexcept {
   case SegmentKind::epochs: return "epochs";
   case SegmentKind::counters: return "counters";
   case SegmentKind::ring: return "ring";
+  case SegmentKind::members: return "members";
   }
   return "unknown";
 }

@@ -31,6 +31,7 @@ enum class SegmentKind : std::uint32_t {
   epochs = 5,
   counters = 6,
   ring = 7,
+  members = 8, // of a ring: a line for each, written by that member
 };
 
 [[nodiscard]] std::string_view to_string(SegmentKind kind) noexcept;

@@ -131,7 +131,7 @@ std::vector<std::byte> read_file(const std::string& path, std::uint64_t bytes_ma
   return content;
 }
 
-Descriptor create_file(const std::string& path, std::uint64_t size_bytes) {
+Descriptor create_file(const std::string& path, std::uint64_t size_bytes, std::uint32_t mode) {
   constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Descriptor file(detail::retry([&] { return ::open(path.c_str(), flags, 0600); }));
   if (!file) {
@@ -139,6 +139,9 @@ Descriptor create_file(const std::string& path, std::uint64_t size_bytes) {
                             errno == EMFILE ? "raise the limit on open files (ulimit -n)" : "");
   }
   try {
+    if (mode != 0600 && ::fchmod(file.get(), mode) != 0) {
+      throw Error::from_errno(fmt::format("give file '{}' mode {:04o}", path, mode), errno);
+    }
     allocate(file.get(), size_bytes, fmt::format("file '{}'", path));
   } catch (const Error&) {
     ::unlink(path.c_str());

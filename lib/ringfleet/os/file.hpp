@@ -22,9 +22,9 @@ namespace ringfleet::os {
 // Opens for reading under the same conditions, without reading.
 [[nodiscard]] Descriptor open_regular_file(const std::string& path, std::string_view what);
 
-// A new file of mode 0600, allocated in full. Throws Error: already_exists for anything in its place, links included;
-// no_memory, and then the file is gone again.
-[[nodiscard]] Descriptor create_file(const std::string& path, std::uint64_t size_bytes);
+// A new file, allocated in full; `mode` is what it gets, whatever the umask. Throws Error: already_exists for anything
+// in its place, links included; no_memory, and then the file is gone again.
+[[nodiscard]] Descriptor create_file(const std::string& path, std::uint64_t size_bytes, std::uint32_t mode = 0600);
 
 // Complete or Error; `name` is used in the error text. Reading past the end is Error(invalid_argument).
 void write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset, std::string_view name);

@@ -17,9 +17,9 @@
 namespace ringfleet::os {
 namespace {
 
-struct flock whole_file() noexcept {
+struct flock whole_file(short type) noexcept {
   struct flock lock{};
-  lock.l_type = F_WRLCK;
+  lock.l_type = type;
   lock.l_whence = SEEK_SET;
   return lock;
 }
@@ -32,12 +32,11 @@ Descriptor open_for_reading(const std::string& path) {
   return file;
 }
 
-} // namespace
-
-std::optional<FileLock> FileLock::try_acquire(const std::string& path, std::string_view note) {
+// Open, and locked if nobody stands against it. The lease is made first, so that no fork can copy the lock.
+std::optional<Lease> lock_file(const std::string& path, std::uint32_t mode, short type) {
   const std::string what = fmt::format("lock '{}'", path);
   constexpr int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-  Descriptor file(detail::retry([&] { return ::open(path.c_str(), flags, 0600); }));
+  Descriptor file(detail::retry([&] { return ::open(path.c_str(), flags, mode); }));
   if (!file) {
     throw Error::from_errno(what, errno, errno == ELOOP ? "somebody put a link in its place: remove it" : "");
   }
@@ -49,18 +48,47 @@ std::optional<FileLock> FileLock::try_acquire(const std::string& path, std::stri
     throw Error(ErrorCode::no_permission, what + ": it is not a regular file of this user",
                 "remove it, or choose another directory with RINGFLEET_DIR");
   }
-  struct flock lock = whole_file();
-  if (detail::retry([&] { return ::fcntl(file.get(), F_OFD_SETLK, &lock); }) != 0) {
+  Lease lease(std::move(file));
+  struct flock lock = whole_file(type);
+  if (detail::retry([&] { return ::fcntl(lease.get(), F_OFD_SETLK, &lock); }) != 0) {
     if (errno == EAGAIN || errno == EACCES) {
       return std::nullopt;
     }
     throw Error::from_errno(what, errno);
   }
-  if (::ftruncate(file.get(), 0) != 0) {
-    throw Error::from_errno(what, errno);
+  return lease;
+}
+
+} // namespace
+
+std::optional<FileLock> FileLock::try_acquire(const std::string& path, std::string_view note, std::uint32_t mode) {
+  auto lease = lock_file(path, mode, F_WRLCK);
+  if (!lease) {
+    return std::nullopt;
   }
-  write_at(file.get(), std::as_bytes(std::span(note)), 0, path);
-  return FileLock(std::move(file));
+  FileLock lock(std::move(*lease), path);
+  lock.leave_note(note);
+  return lock;
+}
+
+std::optional<FileLock> FileLock::try_share(const std::string& path, std::uint32_t mode) {
+  auto lease = lock_file(path, mode, F_RDLCK);
+  return lease ? std::optional(FileLock(std::move(*lease), path)) : std::nullopt;
+}
+
+void FileLock::share(std::string_view note) {
+  struct flock lock = whole_file(F_RDLCK);
+  if (detail::retry([&] { return ::fcntl(lease_.get(), F_OFD_SETLK, &lock); }) != 0) {
+    throw Error::from_errno(fmt::format("share the lock '{}'", path_), errno);
+  }
+  leave_note(note);
+}
+
+void FileLock::leave_note(std::string_view note) const {
+  if (::ftruncate(lease_.get(), 0) != 0) {
+    throw Error::from_errno(fmt::format("lock '{}'", path_), errno);
+  }
+  write_at(lease_.get(), std::as_bytes(std::span(note)), 0, path_);
 }
 
 FileLock::State FileLock::state_hint(const std::string& path) {
@@ -68,7 +96,7 @@ FileLock::State FileLock::state_hint(const std::string& path) {
   if (!file) {
     return State::absent;
   }
-  struct flock lock = whole_file();
+  struct flock lock = whole_file(F_WRLCK);
   if (detail::retry([&] { return ::fcntl(file.get(), F_OFD_GETLK, &lock); }) != 0) {
     throw Error::from_errno(fmt::format("look at the lock of '{}'", path), errno);
   }

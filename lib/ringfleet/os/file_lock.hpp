@@ -1,10 +1,11 @@
 #pragma once
 
-// One holder per name: an exclusive lock on an open file description. It ends with its holder, however that dies. The
-// file itself is never removed (removing it would let two holders lock two files of one name). The lock survives in
-// every copy of the descriptor, therefore it is never passed to anybody and closed on exec.
+// One holder per name: a lock on an open file description, exclusive or shared by several. It ends with its holder,
+// however that dies. The file itself is never removed (removing it would let two holders lock two files of one name).
+// The lock survives in every copy of the descriptor, therefore it is never passed to anybody, closed on exec and closed
+// in forked children.
 
-#include "ringfleet/os/descriptor.hpp"
+#include "ringfleet/os/fork.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -18,9 +19,15 @@ class FileLock {
 public:
   enum class State : std::uint8_t { absent, free, held };
 
-  // Never blocks; empty when somebody else holds it. The file comes into being with mode 0600; a link in its place is
+  // Never blocks; empty when somebody else holds it. The file comes into being with `mode`; a link in its place is
   // refused. `note` (e.g. the pid of the holder) is left in the file for people and error texts.
-  [[nodiscard]] static std::optional<FileLock> try_acquire(const std::string& path, std::string_view note = {});
+  [[nodiscard]] static std::optional<FileLock> try_acquire(const std::string& path, std::string_view note = {},
+                                                           std::uint32_t mode = 0600);
+  // The same, beside other sharers; empty while somebody holds it exclusively. Leaves no note.
+  [[nodiscard]] static std::optional<FileLock> try_share(const std::string& path, std::uint32_t mode = 0600);
+  // Exclusive becomes shared in one step, without a moment in which nobody holds it. Then the note is written again, so
+  // that whoever watches the file learns of it.
+  void share(std::string_view note = {});
 
   // Takes no lock and leaves no trace. The answer may be outdated when it arrives.
   [[nodiscard]] static State state_hint(const std::string& path);
@@ -28,8 +35,11 @@ public:
   [[nodiscard]] static std::string note_hint(const std::string& path);
 
 private:
-  explicit FileLock(Descriptor descriptor) noexcept : descriptor_(std::move(descriptor)) {}
-  Descriptor descriptor_;
+  FileLock(Lease lease, std::string path) noexcept : lease_(std::move(lease)), path_(std::move(path)) {}
+  void leave_note(std::string_view note) const;
+
+  Lease lease_;
+  std::string path_;
 };
 
 } // namespace ringfleet::os

@@ -3,6 +3,7 @@
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/cache_line.hpp"
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/os/memory_placement.hpp"
 
 #include <cerrno>
 #include <utility>
@@ -50,15 +51,20 @@ struct Mapping::Region {
 };
 
 Mapping::Mapping() noexcept = default;
-Mapping::~Mapping() = default;
+Mapping::~Mapping() {
+  if (!home_.is_here()) {
+    (void)region_.release();
+  }
+}
 
 Mapping::Mapping(Mapping&& other) noexcept
-    : region_(std::move(other.region_)), data_(std::exchange(other.data_, nullptr)),
+    : region_(std::move(other.region_)), home_(other.home_), data_(std::exchange(other.data_, nullptr)),
       size_bytes_(std::exchange(other.size_bytes_, 0)), access_(other.access_) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   Mapping taken(std::move(other));
   std::swap(region_, taken.region_);
+  std::swap(home_, taken.home_);
   std::swap(data_, taken.data_);
   std::swap(size_bytes_, taken.size_bytes_);
   std::swap(access_, taken.access_);
@@ -69,12 +75,14 @@ Mapping::Mapping(std::unique_ptr<Region> region, Access access) noexcept
     : region_(std::move(region)), data_(static_cast<std::byte*>(region_->region.get_address())),
       size_bytes_(region_->region.get_size()), access_(access) {}
 
-Mapping::Mapping(int fd, std::uint64_t size_bytes, Access access, std::string_view name) {
+Mapping::Mapping(int fd, std::uint64_t size_bytes, Access access, std::string_view name,
+                 const MappingOptions& options) {
   const std::string what =
       fmt::format("map '{}' {}", name, access == Access::read_write ? "for writing" : "for reading");
   if (size_bytes == 0) {
     throw Error(ErrorCode::invalid_argument, what + ": it is empty");
   }
+  watch_forks();
   try {
     const MappableDescriptor mappable(fd, access);
     *this = Mapping(std::make_unique<Region>(Region{bip::mapped_region(mappable, MappableDescriptor::mode_of(access), 0,
@@ -86,6 +94,7 @@ Mapping::Mapping(int fd, std::uint64_t size_bytes, Access access, std::string_vi
   if (::madvise(data_, size_bytes_, MADV_DONTFORK) != 0 || ::madvise(data_, size_bytes_, MADV_DONTDUMP) != 0) {
     throw Error::from_errno(what + " and keep it out of forked children", errno);
   }
+  place_memory(fd, bytes(), access == Access::read_write, options, name);
 }
 
 Mapping Mapping::heap(std::uint64_t size_bytes) {

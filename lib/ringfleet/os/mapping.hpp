@@ -4,6 +4,9 @@
 // of a descriptor is left out of forked children (a child that touches it faults, so it can never become a second
 // writer) and out of core dumps.
 
+#include "ringfleet/os/fork.hpp"
+#include "ringfleet/os/mapping_options.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,10 +21,12 @@ class Mapping {
 public:
   Mapping() noexcept;
   // Maps the first `size_bytes` bytes; the descriptor may be closed afterwards. `name` is used in the error text.
-  // Throws Error: no_permission when a seal forbids it, no_memory.
-  Mapping(int fd, std::uint64_t size_bytes, Access access, std::string_view name);
+  // Throws Error: no_permission when a seal forbids it, no_memory; wrong_state and others of place_memory() when the
+  // machine cannot do what `options` ask.
+  Mapping(int fd, std::uint64_t size_bytes, Access access, std::string_view name, const MappingOptions& options = {});
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;
+  // In a forked child nothing is unmapped: the addresses may belong to something else there.
   ~Mapping();
 
   // Anonymous zeroed memory, page-aligned, for threads and tests. Unlike the others it is shared with forked children.
@@ -42,6 +47,7 @@ private:
   struct Region;
   Mapping(std::unique_ptr<Region> region, Access access) noexcept;
   std::unique_ptr<Region> region_;
+  HomeProcess home_;
   std::byte* data_ = nullptr;
   std::size_t size_bytes_ = 0;
   Access access_ = Access::read_only;

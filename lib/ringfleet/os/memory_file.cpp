@@ -1,7 +1,9 @@
 #include "ringfleet/os/memory_file.hpp"
 
+#include "ringfleet/base/bits.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/os/file.hpp"
+#include "ringfleet/os/memory_placement.hpp"
 
 #include <cerrno>
 #include <string>
@@ -22,10 +24,10 @@ constexpr unsigned memfd_exec = 0x10;
 constexpr std::uint32_t size_seals = F_SEAL_SHRINK | F_SEAL_GROW;
 
 // An older kernel refuses a flag it does not know with EINVAL; there the file is merely executable.
-Descriptor open_memory_file(const std::string& label, unsigned exec_flag) {
+Descriptor open_memory_file(const std::string& label, unsigned extra_flag) {
   constexpr unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  int fd = ::memfd_create(label.c_str(), flags | exec_flag);
-  if (fd < 0 && errno == EINVAL) {
+  int fd = ::memfd_create(label.c_str(), flags | extra_flag);
+  if (fd < 0 && errno == EINVAL && extra_flag != MFD_HUGETLB) {
     fd = ::memfd_create(label.c_str(), flags);
   }
   if (fd < 0) {
@@ -65,6 +67,22 @@ Descriptor create_sized(std::string_view label, std::uint64_t size_bytes, unsign
 
 Descriptor create_memory_file(std::string_view label, std::uint64_t size_bytes) {
   return create_sized(label, size_bytes, memfd_noexec_seal);
+}
+
+Descriptor create_huge_memory_file(std::string_view label, std::uint64_t size_bytes) {
+  const std::string name(label);
+  const char* advice = "raise vm.nr_hugepages, or leave out huge pages";
+  Descriptor file = open_memory_file(name, MFD_HUGETLB);
+  const auto page = huge_page_bytes_of(file.get(), name);
+  try {
+    allocate(file.get(), round_up(size_bytes, page), fmt::format("memory file '{}'", name));
+  } catch (const Error& error) {
+    throw Error(ErrorCode::wrong_state,
+                fmt::format("take {} bytes for '{}' from the pool of huge pages: it is too small", size_bytes, name),
+                advice, error.errno_value());
+  }
+  add_seals(file.get(), size_seals, name);
+  return file;
 }
 
 Descriptor create_executable_memory_file(std::string_view label, std::uint64_t size_bytes) {

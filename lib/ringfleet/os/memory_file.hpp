@@ -18,6 +18,10 @@ namespace ringfleet::os {
 // that. Throws Error: no_memory when the memory does not exist or RLIMIT_FSIZE is too small, no_descriptors.
 [[nodiscard]] Descriptor create_memory_file(std::string_view label, std::uint64_t size_bytes);
 
+// The same from the machine's pool of huge pages, rounded up to whole ones. Throws Error: wrong_state when the pool is
+// too small or there is none.
+[[nodiscard]] Descriptor create_huge_memory_file(std::string_view label, std::uint64_t size_bytes);
+
 // The same, but dlopen can load its content.
 [[nodiscard]] Descriptor create_executable_memory_file(std::string_view label, std::uint64_t size_bytes);
 

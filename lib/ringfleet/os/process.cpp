@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -80,6 +81,14 @@ ProcessIdentity own_identity() {
     throw Error(ErrorCode::system, "read the start time of this process", "is /proc mounted for this PID namespace?");
   }
   return *identity;
+}
+
+std::uint64_t own_pid_namespace() {
+  struct stat status{};
+  if (::stat("/proc/self/ns/pid", &status) != 0) {
+    throw Error::from_errno("look up the PID namespace of this process", errno, "is /proc mounted?");
+  }
+  return status.st_ino;
 }
 
 Liveness liveness_of(const ProcessIdentity& identity) {

@@ -27,6 +27,8 @@ enum class Liveness : std::uint8_t {
 // Empty when there is no such process.
 [[nodiscard]] std::optional<ProcessIdentity> identity_of(std::int32_t pid);
 [[nodiscard]] ProcessIdentity own_identity();
+// Which PID namespace this process lives in: pids mean something between processes of the same one only.
+[[nodiscard]] std::uint64_t own_pid_namespace();
 [[nodiscard]] Liveness liveness_of(const ProcessIdentity& identity);
 
 // By SIGSTOP, a terminal or a tracer. False for a process that does not exist.

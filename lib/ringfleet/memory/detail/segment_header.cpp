@@ -1,7 +1,7 @@
 #include "ringfleet/memory/detail/segment_header.hpp"
 
 #include "ringfleet/base/error.hpp"
-#include "ringfleet/os/file.hpp"
+#include "ringfleet/memory/boot_id.hpp"
 #include "ringfleet/os/process.hpp"
 
 #include <algorithm>
@@ -13,38 +13,6 @@
 
 namespace ringfleet::memory::detail {
 namespace {
-
-using BootId = std::array<std::uint8_t, 16>;
-
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-BootId read_boot_id() {
-  constexpr const char* path = "/proc/sys/kernel/random/boot_id"; // "01234567-89ab-…\n"
-  const std::string text = os::read_text_file(path, 64, "boot id");
-  BootId id{};
-  std::size_t digits = 0;
-  for (const char c : text) {
-    const int digit = hex_digit(c);
-    if (digit >= 0 && digits < 2 * id.size()) {
-      id[digits / 2] = static_cast<std::uint8_t>(id[digits / 2] << 4 | digit);
-      ++digits;
-    }
-  }
-  if (digits != 2 * id.size()) {
-    throw Error(ErrorCode::system, fmt::format("read the boot id from '{}': it has {} hex digits", path, digits));
-  }
-  return id;
-}
-
-const BootId& boot_id() {
-  static const BootId id = read_boot_id();
-  return id;
-}
 
 std::uint64_t checksum_of(const SegmentHeader& header) noexcept {
   std::array<unsigned char, offsetof(SegmentHeader, checksum)> bytes{};
@@ -77,7 +45,7 @@ SegmentHeader make_header(const SegmentSpec& spec) {
   header.kind = static_cast<std::uint32_t>(spec.kind);
   header.body_bytes = spec.body_bytes;
   header.generation = spec.generation;
-  std::copy(boot_id().begin(), boot_id().end(), header.boot_id);
+  std::copy(own_boot_id().begin(), own_boot_id().end(), header.boot_id);
   header.creator_pid = static_cast<std::uint32_t>(creator.pid);
   header.header_bytes = segment_body_offset;
   header.creator_start_ticks = creator.start_time_ticks;
@@ -104,7 +72,7 @@ void check_header(const SegmentHeader& header, const Expectation& expected, std:
     throw Error(ErrorCode::bad_segment, fmt::format("segment '{}': body size is {}, expected at least {}", label,
                                                     header.body_bytes, expected.body_bytes_min));
   }
-  if (!std::equal(boot_id().begin(), boot_id().end(), header.boot_id)) {
+  if (!expected.any_boot && !std::equal(own_boot_id().begin(), own_boot_id().end(), header.boot_id)) {
     throw Error(ErrorCode::bad_segment,
                 fmt::format("segment '{}': boot id is not that of this boot: its creator is long gone", label),
                 "remove it");

@@ -1,0 +1,27 @@
+#pragma once
+
+// Fulfils the wishes of MappingOptions on memory that is mapped already. Each is a question to this machine, so each
+// refusal names what it lacks and how to get it.
+
+#include "ringfleet/os/mapping_options.hpp"
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace ringfleet::os {
+
+// `memory`: whole pages of the file `fd`. `writable`: of the mapping. `name` is used in error texts. Blocks for as long
+// as the kernel needs to bring the pages in. Throws Error: wrong_state (this machine or this file system cannot),
+// invalid_argument (no such node), no_permission (limit on locked memory), no_memory.
+void place_memory(int fd, std::span<const std::byte> memory, bool writable, const MappingOptions& options,
+                  std::string_view name);
+
+// The size of the file system's huge pages when the file lies on a hugetlbfs (or is a memory file of that kind), else
+// 0. The size of such a file is a multiple of it, and write(2) does not work on it.
+[[nodiscard]] std::uint64_t huge_page_bytes_of(int fd, std::string_view name);
+
+// Does this kernel put shared memory into huge pages when asked to (shmem_enabled)?
+[[nodiscard]] bool has_transparent_huge_shared_memory();
+
+} // namespace ringfleet::os

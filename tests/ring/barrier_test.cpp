@@ -1,5 +1,8 @@
 #include "ring_fixture.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include <doctest/doctest.h>
 
 using namespace ringfleet;
@@ -9,26 +12,46 @@ using namespace ringfleet::ring::test;
 namespace {
 
 // Parks without climbing, so that every wait is a park. Bounded: a lost wake is a failure, not a hang.
-bool park_until(const Sequence& sequence, std::uint64_t& flag, std::uint64_t position) {
+bool park_until(const Sequence& sequence, const std::uint32_t& bell, std::uint64_t& flag, std::uint64_t position) {
   const auto deadline = monotonic_now() + 20'000'000'000;
   while (is_before(sequence.observe(), position)) {
+    BellList bells(false);
+    bells.add(bell);
     announce_wait(flag, position);
-    const auto value = sequence.observe();
-    if (is_before(value, position)) {
-      const std::array words{os::FutexWord{&futex_half(sequence.value), static_cast<std::uint32_t>(value), false}};
-      if (os::futex_wait_any(words, deadline) == os::WaitResult::timed_out) {
-        return false;
-      }
+    if (is_before(sequence.observe(), position) &&
+        os::futex_wait_any(bells.words(), deadline) == os::WaitResult::timed_out) {
+      return false;
     }
   }
   return true;
 }
 
-bool publish_and_wake(Sequence& sequence, const std::uint64_t& flag, std::uint64_t position) {
+bool publish_and_wake(Sequence& sequence, std::uint32_t& bell, const std::uint64_t& flag, std::uint64_t position) {
   sequence.publish(position);
-  return wake_waiters(
-      sequence, position - 1, position, 1, [&](std::size_t) -> const std::uint64_t& { return flag; }, false);
+  const bool awaited = is_awaited(flag, position - 1, position);
+  if (awaited) {
+    ring_bell(bell, false);
+  }
+  return awaited;
 }
+
+// A stage that waits for several sequences, each with its bell.
+struct SequencesAwaited {
+  std::uint64_t& flag;
+  std::uint64_t position;
+  std::vector<std::pair<const Sequence*, const std::uint32_t*>> sequences;
+
+  bool is_over() const {
+    return std::none_of(sequences.begin(), sequences.end(),
+                        [&](const auto& each) { return is_before(each.first->observe(), position); });
+  }
+  void announce() const { announce_wait(flag, position); }
+  void collect(BellList& bells) const {
+    for (const auto& each : sequences) {
+      bells.add(*each.second);
+    }
+  }
+};
 
 } // namespace
 
@@ -37,20 +60,22 @@ TEST_CASE("parking: no wake is lost (10^6 parks, two threads in turn)") {
   const std::uint64_t turns = 500'000 / scale_down; // each parks once a turn
   Sequence ping{};
   Sequence pong{};
+  std::uint32_t ping_bell = 0;
+  std::uint32_t pong_bell = 0;
   alignas(64) std::uint64_t ping_flag = 0;
   alignas(64) std::uint64_t pong_flag = 0;
   std::atomic<bool> lost = false;
   std::thread other([&] {
     for (std::uint64_t turn = 1; turn <= turns && !lost; ++turn) {
-      if (!park_until(ping, ping_flag, turn)) {
+      if (!park_until(ping, ping_bell, ping_flag, turn)) {
         lost = true;
       }
-      publish_and_wake(pong, pong_flag, turn);
+      publish_and_wake(pong, pong_bell, pong_flag, turn);
     }
   });
   for (std::uint64_t turn = 1; turn <= turns && !lost; ++turn) {
-    publish_and_wake(ping, ping_flag, turn);
-    if (!park_until(pong, pong_flag, turn)) {
+    publish_and_wake(ping, ping_bell, ping_flag, turn);
+    if (!park_until(pong, pong_bell, pong_flag, turn)) {
       lost = true;
     }
   }
@@ -61,11 +86,12 @@ TEST_CASE("parking: no wake is lost (10^6 parks, two threads in turn)") {
 // trap 3
 TEST_CASE("parking: a waiter that is stopped after it announced costs one wake, however much is published") {
   Sequence cursor{};
+  std::uint32_t bell = 0;
   std::uint64_t flag = 0;
   announce_wait(flag, std::uint64_t{5}); // and then it does not run any more
   std::uint64_t wakes = 0;
   for (std::uint64_t position = 1; position <= 100'000; ++position) {
-    wakes += publish_and_wake(cursor, flag, position);
+    wakes += publish_and_wake(cursor, bell, flag, position);
   }
   CHECK(wakes == 1);
 }
@@ -73,7 +99,7 @@ TEST_CASE("parking: a waiter that is stopped after it announced costs one wake, 
 // trap 3
 TEST_CASE("ring: a reader that is stopped after it announced costs its producer one wake") {
   TestRing<std::uint64_t> ring(1 << 10);
-  auto reader = Reader<std::uint64_t>::join(ring.memory(), 0, parks);
+  auto reader = Reader<std::uint64_t>::join(ring.memory(), 0, {}, parks);
   announce_wait(ring.reader(0).awaited_cursor, std::uint64_t{1});
   Producer<std::uint64_t> producer(ring.memory(), parks);
   for (std::uint64_t i = 0; i < 1'000; ++i) {
@@ -98,47 +124,62 @@ TEST_CASE("barrier: a stage waits for the slower of two stages before it (diamon
   const std::uint64_t total = 50'000 / scale_down;
   Sequence left{};
   Sequence right{};
+  std::uint32_t left_bell = 0;
+  std::uint32_t right_bell = 0;
   alignas(64) std::uint64_t flag = 0;
   std::vector<std::uint64_t> left_values(total);
   std::vector<std::uint64_t> right_values(total);
-  auto stage = [&](Sequence& own, std::vector<std::uint64_t>& values, std::uint64_t factor) {
+  auto stage = [&](Sequence& own, std::uint32_t& bell, std::vector<std::uint64_t>& values, std::uint64_t factor) {
     for (std::uint64_t i = 0; i < total; ++i) {
       values[i] = factor * i;
-      publish_and_wake(own, flag, i + 1);
+      publish_and_wake(own, bell, flag, i + 1);
     }
   };
-  std::thread first([&] { stage(left, left_values, 3); });
-  std::thread second([&] { stage(right, right_values, 5); });
-  Barrier barrier(flag, parks);
+  std::thread first([&] { stage(left, left_bell, left_values, 3); });
+  std::thread second([&] { stage(right, right_bell, right_values, 5); });
+  Barrier barrier(parks);
   std::uint64_t wrong = 0;
+  SequencesAwaited both{flag, 0, {{&left, &left_bell}, {&right, &right_bell}}};
   for (std::uint64_t i = 0; i < total; ++i) {
-    const auto result =
-        barrier.wait(i + 1, 2, [&](std::size_t which) -> const Sequence& { return which == 0 ? left : right; }, never);
-    wrong += result != BarrierResult::reached || left_values[i] != 3 * i || right_values[i] != 5 * i;
+    both.position = i + 1;
+    wrong += barrier.wait(both, never) != BarrierResult::reached || left_values[i] != 3 * i || right_values[i] != 5 * i;
   }
   first.join();
   second.join();
   CHECK(wrong == 0);
 }
 
-TEST_CASE("barrier: a wait ends at its deadline, and when somebody has died") {
+TEST_CASE("barrier: a wait ends at its deadline") {
   const Sequence sequence{};
+  const std::uint32_t bell = 0;
   std::uint64_t flag = 0;
-  auto only = [&](std::size_t) -> const Sequence& { return sequence; };
-  Barrier lonely(flag, parks);
-  CHECK(lonely.wait(1, 1, only, monotonic_now() + 1'000'000) == BarrierResult::timed_out);
-  CHECK(lonely.wait(0, 1, only, never) == BarrierResult::reached);
+  for (const auto& options : {parks, spins}) {
+    Barrier lonely(options);
+    CHECK(lonely.wait(SequencesAwaited{flag, 1, {{&sequence, &bell}}}, monotonic_now() + 1'000'000) ==
+          BarrierResult::timed_out);
+    CHECK(lonely.wait(SequencesAwaited{flag, 0, {{&sequence, &bell}}}, never) == BarrierResult::reached);
+  }
+}
 
-  memory::Obituary obituary;
-  Barrier watching(flag, {.waiting = Waiting::park, .obituary = &obituary, .shared = false});
-  std::atomic<bool> done = false;
-  std::thread watcher([&] {
-    while (!done) {
+// trap 1
+TEST_CASE("ring: a reader that waits for a dead producer is detached, when it has read what was published") {
+  for (int round = 0; round < 200 / static_cast<int>(scale_down); ++round) {
+    TestRing<std::uint64_t> ring(4);
+    memory::Obituary obituary;
+    ProcessWord<std::uint32_t> dead;
+    auto reader = Reader<std::uint64_t>::join(
+        ring.memory(), 0, {}, {.waiting = Waiting::park, .obituary = &obituary, .dead = &dead, .shared = false});
+    Producer<std::uint64_t> producer(ring.memory(), parks);
+    REQUIRE(producer.try_push(7) == ClaimResult::claimed);
+    std::thread watcher([&] {
+      obituary.announce(); // of somebody else
+      dead.publish(1);
       obituary.announce();
-      yield_core();
-    }
-  });
-  CHECK(watching.wait(1, 1, only, never) == BarrierResult::peer_died); // trap 1
-  done = true;
-  watcher.join();
+    });
+    CHECK(reader->wait(1, never) == BarrierResult::reached);
+    CHECK(reader->poll([](std::uint64_t value) { CHECK(value == 7); }).count == 1);
+    CHECK(reader->wait(1, never) == BarrierResult::detached);
+    CHECK(reader->poll([](std::uint64_t) {}).result == ReadResult::detached);
+    watcher.join();
+  }
 }

@@ -20,12 +20,15 @@ public:
   explicit TestRing(std::size_t capacity, std::uint64_t first_position = 0) : slots_(capacity) {
     format_ring(memory(), first_position);
   }
-  RingMemory<T> memory() { return {producer_, readers_, slots_}; }
+  RingMemory<T> memory() { return {producer_, evicted_, joins_, readers_, slots_}; }
   ProducerLines& producer() { return producer_; }
+  Sequence& joins() { return joins_; }
   ReaderLines& reader(std::size_t line) { return readers_[line]; }
 
 private:
   ProducerLines producer_{};
+  std::array<std::uint64_t, 4> evicted_{};
+  Sequence joins_{};
   std::array<ReaderLines, 4> readers_{};
   std::vector<T> slots_;
 };
@@ -39,7 +42,7 @@ struct Element {
 };
 
 // Reads `total` elements in batches of up to `batch`; counts those that are out of order or torn.
-inline std::uint64_t read_all(Reader<Element> reader, std::uint64_t total, std::uint64_t batch) {
+inline std::uint64_t read_all(Reader<Element>& reader, std::uint64_t total, std::uint64_t batch) {
   std::uint64_t wrong = 0;
   for (std::uint64_t expected = 0; expected < total;) {
     wrong += reader.wait(1, never) != BarrierResult::reached;
@@ -48,7 +51,7 @@ inline std::uint64_t read_all(Reader<Element> reader, std::uint64_t total, std::
       const auto& element = reader.slot(reader.position() + i);
       wrong += element.number != expected || element.twice != 2 * expected;
     }
-    reader.release(count);
+    wrong += reader.release(count) != ReadResult::ok;
   }
   reader.leave();
   return wrong;
@@ -59,8 +62,7 @@ inline void write_all(Producer<Element>& producer, std::uint64_t total, std::uin
   for (std::uint64_t number = begin; number < total;) {
     const auto count = std::min(batch, total - number);
     std::uint64_t first = 0;
-    while (producer.claim(count, first, never) == ClaimResult::full) {
-    }
+    (void)producer.claim(count, first, never);
     for (std::uint64_t i = 0; i < count; ++i, ++number) {
       producer.slot(first + i) = {number, 2 * number};
     }

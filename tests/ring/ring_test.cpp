@@ -18,10 +18,11 @@ void check_completeness(unsigned readers, std::uint64_t batch, std::size_t capac
   std::atomic<std::uint64_t> wrong = 0;
   std::vector<std::thread> threads;
   for (unsigned line = 0; line < readers; ++line) {
-    auto reader = Reader<Element>::join(ring.memory(), line, options);
+    auto reader = Reader<Element>::join(ring.memory(), line, {}, options);
     REQUIRE(reader);
     REQUIRE(reader->position() == first_position);
-    threads.emplace_back([&, line, reader = *reader] { wrong += read_all(reader, total, batch + line); });
+    threads.emplace_back(
+        [&, line, reader = std::move(*reader)]() mutable { wrong += read_all(reader, total, batch + line); });
   }
   Producer<Element> producer(ring.memory(), options);
   write_all(producer, total, batch);
@@ -56,7 +57,7 @@ TEST_CASE("ring: positions near 2^31, 2^32 and 2^63 are ordinary (fault 39)") {
 
 TEST_CASE("ring: a full ring refuses, and one release makes room for one") {
   TestRing<std::uint64_t> ring(4);
-  auto reader = Reader<std::uint64_t>::join(ring.memory(), 0, parks);
+  auto reader = Reader<std::uint64_t>::join(ring.memory(), 0, {}, parks);
   Producer<std::uint64_t> producer(ring.memory(), parks);
   for (std::uint64_t i = 0; i < 4; ++i) {
     CHECK(producer.try_push(i) == ClaimResult::claimed);
@@ -66,11 +67,11 @@ TEST_CASE("ring: a full ring refuses, and one release makes room for one") {
   CHECK(producer.claim(1, first, monotonic_now()) == ClaimResult::full);
   CHECK(reader->available() == 4);
   CHECK(reader->slot(reader->position()) == 0);
-  reader->release(1);
+  CHECK(reader->release(1) == ReadResult::ok);
   CHECK(producer.try_push(4) == ClaimResult::claimed);
   CHECK(producer.try_push(5) == ClaimResult::full);
   CHECK(producer.try_claim(2, first) == ClaimResult::full);
-  reader->release(3);
+  CHECK(reader->release(3) == ReadResult::ok);
   CHECK(reader->available() == 1);
   CHECK(reader->slot(reader->position()) == 4);
 }
@@ -81,11 +82,11 @@ TEST_CASE("ring: a reader joins at latest, on a line of its own, and stops gatin
   for (std::uint64_t i = 0; i < 10; ++i) {
     CHECK(producer.try_push(i) == ClaimResult::claimed); // nobody there: nothing gates
   }
-  auto reader = Reader<std::uint64_t>::join(ring.memory(), 2, parks);
+  auto reader = Reader<std::uint64_t>::join(ring.memory(), 2, {}, parks);
   REQUIRE(reader);
   CHECK(reader->position() == 10);
   CHECK(reader->available() == 0);
-  CHECK_FALSE(Reader<std::uint64_t>::join(ring.memory(), 2, parks));
+  CHECK_FALSE(Reader<std::uint64_t>::join(ring.memory(), 2, {}, parks));
   for (std::uint64_t i = 10; i < 14; ++i) {
     CHECK(producer.try_push(i) == ClaimResult::claimed);
   }
@@ -94,13 +95,13 @@ TEST_CASE("ring: a reader joins at latest, on a line of its own, and stops gatin
   reader->leave();
   CHECK(producer.try_push(14) == ClaimResult::claimed);
   reader = std::nullopt;
-  CHECK(Reader<std::uint64_t>::join(ring.memory(), 2, parks)->position() == 15);
+  CHECK(Reader<std::uint64_t>::join(ring.memory(), 2, {}, parks)->position() == 15);
 }
 
 TEST_CASE("ring: a producer that waits for a reader goes on when the reader leaves") {
   for (int round = 0; round < 200 / static_cast<int>(scale_down); ++round) {
     TestRing<std::uint64_t> ring(1);
-    auto reader = Reader<std::uint64_t>::join(ring.memory(), 0, parks);
+    auto reader = Reader<std::uint64_t>::join(ring.memory(), 0, {}, parks);
     Producer<std::uint64_t> producer(ring.memory(), parks);
     REQUIRE(producer.try_push(1) == ClaimResult::claimed);
     std::thread leaving([&] { reader->leave(); });
@@ -113,7 +114,7 @@ TEST_CASE("ring: a producer that waits for a reader goes on when the reader leav
 TEST_CASE("ring: a producer that waits for a dead reader goes on after the obituary") {
   TestRing<std::uint64_t> ring(1);
   memory::Obituary obituary;
-  (void)Reader<std::uint64_t>::join(ring.memory(), 0, parks); // and is never heard of again
+  REQUIRE(ReaderSequencer<>::join(ring.memory().lines(), 0)); // and is never heard of again
   Producer<std::uint64_t> producer(ring.memory(), {.waiting = Waiting::park, .obituary = &obituary, .shared = false});
   REQUIRE(producer.try_push(1) == ClaimResult::claimed);
   std::thread watcher([&] {
@@ -121,8 +122,7 @@ TEST_CASE("ring: a producer that waits for a dead reader goes on after the obitu
     obituary.announce();
   });
   std::uint64_t first = 0;
-  while (producer.claim(1, first, never) == ClaimResult::full) {
-  }
+  CHECK(producer.claim(1, first, never) == ClaimResult::claimed);
   CHECK(first == 1);
   watcher.join();
 }
@@ -137,13 +137,13 @@ TEST_CASE("ring: readers that come and go while the producer runs see no torn an
   for (std::size_t line = 0; line < 2; ++line) {
     threads.emplace_back([&, line] {
       while (!done) {
-        auto reader = Reader<Element>::join(ring.memory(), line, parks);
+        auto reader = Reader<Element>::join(ring.memory(), line, {}, parks);
         auto expected = reader->position();
         for (int i = 0; i < 20 && reader->wait(1, monotonic_now() + 1'000'000) == BarrierResult::reached; ++i) {
           const auto& element = reader->slot(expected);
           wrong += element.number != expected || element.twice != 2 * expected;
           ++expected;
-          reader->release(1);
+          wrong += reader->release(1) != ReadResult::ok;
         }
         reader->leave();
         ++joined;

@@ -48,6 +48,9 @@ struct Atomics {
   // enough. ThreadSanitizer does not model fences; every use therefore also has a release/acquire pair on the words
   // themselves.
   static void store_load_barrier() noexcept { std::atomic_thread_fence(std::memory_order_seq_cst); }
+  // Loads before it are done before loads after it: for copies that are checked afterwards. Pairs with a
+  // store_load_barrier between the word that is checked and the stores to what is copied.
+  static void load_barrier() noexcept { std::atomic_thread_fence(std::memory_order_acquire); }
   // A named protocol step; test policies stop, kill or delay here. Nothing in production.
   static constexpr void step(const char* /*name*/) noexcept {}
 

@@ -2,13 +2,13 @@
 
 namespace ringfleet::ring {
 
-void Barrier::park(std::span<os::FutexWord> words, std::size_t behind, std::uint32_t obituary_seen,
-                   MonotonicNs deadline) {
+void Barrier::park(BellList& bells, std::uint32_t obituary_seen, MonotonicNs deadline) {
+  bells.add(stop_->park_word());
   if (options_.obituary != nullptr) {
-    words[behind++] = options_.obituary->park_word(obituary_seen);
+    bells.add(options_.obituary->park_word(obituary_seen));
   }
-  // Whatever ends the sleep, wait() looks at the sequences again.
-  (void)os::futex_wait_any(words.first(behind), deadline);
+  // Whatever ends the sleep, wait() looks again.
+  (void)os::futex_wait_any(bells.words(), deadline);
 }
 
 } // namespace ringfleet::ring

@@ -1,21 +1,20 @@
 #pragma once
 
-// Waiting until several sequences have come to a position: a reader waits for the cursor, a producer for the gates of
-// its readers, a stage of a pipeline for the gates of the stages before it. And the other half: waking whoever waits
-// for a sequence that has just been published.
+// Waiting for what others publish: climb the ladder, then park on the bells of those who have yet to come. The
+// condition is a parameter, so that readers, producers, stages and fan-in wait in one way. And the other half: waking
+// whoever waits for a sequence that has just been published.
 
-#include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/clock.hpp"
-#include "ringfleet/base/limits.hpp"
+#include "ringfleet/base/process_word.hpp"
 #include "ringfleet/memory/obituary.hpp"
-#include "ringfleet/os/futex.hpp"
+#include "ringfleet/ring/bell.hpp"
 #include "ringfleet/ring/parking.hpp"
-#include "ringfleet/ring/ring_layout.hpp"
+#include "ringfleet/ring/stop_word.hpp"
 #include "ringfleet/ring/wait_ladder.hpp"
 
-#include <array>
+#include <concepts>
 #include <cstdint>
-#include <span>
+#include <memory>
 
 namespace ringfleet::ring {
 
@@ -27,102 +26,91 @@ enum class Waiting : std::uint8_t {
 enum class BarrierResult : std::uint8_t {
   reached,
   timed_out,
-  peer_died // the obituary changed while we waited: find out who it was
+  stopped,  // stop() was called
+  detached, // the producer has closed the ring or is dead, and everything it had published was read
+  evicted   // the producer does not wait for this reader any more: what it read since its last release is void
 };
 
+// Both sides of one ring say the same.
 struct BarrierOptions {
   Waiting waiting = Waiting::park;
-  const memory::Obituary* obituary = nullptr; // none: the peers are threads of this process
-  bool shared = true;                         // false: every peer is a thread of this process
+  const memory::Obituary* obituary = nullptr;       // none: the peers are threads of this process
+  const ProcessWord<std::uint32_t>* dead = nullptr; // not 0: the producer is dead. Set before the obituary changes.
+  bool shared = true;                               // false: every peer is a thread of this process
 };
 
-inline constexpr std::size_t barrier_sequences_max = limits::futex_words_max - 1;
+// What a thread waits for. `is_over` is looked at again and again; `announce` stores the flags and ends with the
+// barrier of announce_wait; `collect` takes the bells that ring when something changes, before the last look.
+template <class W>
+concept Awaited = requires(W& awaited, BellList& bells) {
+  { awaited.is_over() } -> std::convertible_to<bool>;
+  awaited.announce();
+  awaited.collect(bells);
+};
 
-// One thread at a time waits. Gates that hold `no_reader` hold nothing back.
+// One thread at a time waits; any thread stops it.
 class Barrier {
 public:
-  // `flag` lies in the waiter's memory, in the sight of those who publish the sequences. All must outlive it.
-  Barrier(std::uint64_t& flag, const BarrierOptions& options)
-      : flag_(flag), options_(options), ladder_(ladder_for_this_process()) {}
+  explicit Barrier(const BarrierOptions& options)
+      : options_(options), ladder_(ladder_for_this_process()), stop_(std::make_unique<StopWord>()) {}
 
-  // Blocks until every sequence is at or past `position`. At most barrier_sequences_max sequences may be behind.
-  // `sequence_at(i)` gives the i-th of `count`.
-  template <class SequenceAt>
-  [[nodiscard]] BarrierResult wait(std::uint64_t position, std::size_t count, SequenceAt&& sequence_at,
-                                   MonotonicNs deadline) {
-    auto is_reached = [&] {
-      for (std::size_t i = 0; i < count; ++i) {
-        if (is_behind(sequence_at(i).observe(), position)) {
-          return false;
-        }
-      }
-      return true;
-    };
-    const auto obituary_seen = obituary_value();
+  // Blocks until it is over (`reached`), the deadline, or stop(), which goes before the others. A death is noticed by
+  // is_over(): whoever proves it marks it, then changes the obituary.
+  template <Awaited W>
+  [[nodiscard]] BarrierResult wait(W&& awaited, MonotonicNs deadline) {
     for (;;) {
-      if (ladder_.climb(is_reached)) {
-        return BarrierResult::reached;
+      const auto obituary_seen = obituary_value();
+      if (ladder_.climb([&] { return stop_->is_requested() || awaited.is_over(); })) {
+        return stop_->is_requested() ? BarrierResult::stopped : BarrierResult::reached;
       }
       const auto now = monotonic_now();
       if (now >= deadline) {
         return BarrierResult::timed_out;
       }
-      if (obituary_value() != obituary_seen) {
-        return is_reached() ? BarrierResult::reached : BarrierResult::peer_died;
-      }
       if (options_.waiting == Waiting::spin) {
         continue;
       }
-      announce_wait(flag_, position);
-      bool may_sleep = true;
-      std::array<os::FutexWord, limits::futex_words_max> words;
-      std::size_t behind = 0;
-      for (std::size_t i = 0; i < count && behind < barrier_sequences_max; ++i) {
-        const auto& word = sequence_at(i).value;
-        const auto value = Atomics::load_acquire(word);
-        if (is_behind(value, position)) {
-          // In the half that a futex compares, this position looks like `no_reader`: a leave would go unnoticed.
-          may_sleep = may_sleep && futex_half(value) != futex_half(no_reader);
-          words[behind++] = {&futex_half(word), static_cast<std::uint32_t>(value), options_.shared};
-        }
-      }
-      if (behind != 0 && may_sleep) {
-        park(std::span(words), behind, obituary_seen, deadline);
+      BellList bells(options_.shared);
+      awaited.collect(bells);
+      awaited.announce();
+      if (!awaited.is_over()) {
+        park(bells, obituary_seen, deadline);
         ladder_.parked_for(monotonic_now() - now);
       }
     }
   }
 
+  // Any thread, as long as this object lives. Every wait, now and later, ends with `stopped`, until resume().
+  void stop() noexcept { stop_->request(); }
+  void resume() noexcept { stop_->clear(); }
+
+  [[nodiscard]] const BarrierOptions& options() const noexcept { return options_; }
+
 private:
-  [[nodiscard]] static bool is_behind(std::uint64_t value, std::uint64_t position) noexcept {
-    return value != no_reader && is_before(value, position);
-  }
   [[nodiscard]] std::uint32_t obituary_value() const noexcept {
     return options_.obituary != nullptr ? options_.obituary->value() : 0;
   }
-  void park(std::span<os::FutexWord> words, std::size_t behind, std::uint32_t obituary_seen, MonotonicNs deadline);
+  void park(BellList& bells, std::uint32_t obituary_seen, MonotonicNs deadline);
 
-  std::uint64_t& flag_;
   BarrierOptions options_;
   AdaptiveLadder ladder_;
+  std::unique_ptr<StopWord> stop_;
 };
 
-// Publisher, after it moved `sequence` from `before` to `after`, once for a batch: wakes whoever waits for any of it.
-// `flag_at(i)` gives the i-th of `count` flags. Enters the kernel at most once, and not when nobody waits for it.
-// Returns whether it did.
-template <class FlagAt>
-bool wake_waiters(const Sequence& sequence, std::uint64_t before, std::uint64_t after, std::size_t count,
-                  FlagAt&& flag_at, bool shared) noexcept {
-  bool awaited = false;
+// Publisher, after it moved a sequence from `before` to `after`, once for a batch: does anybody wait for any of it?
+// `flag_at(i)` gives the i-th of `count` flags. If so, ring the bell.
+template <class A = Atomics, class FlagAt>
+[[nodiscard]] bool is_any_awaited(std::uint64_t before, std::uint64_t after, std::size_t count,
+                                  FlagAt&& flag_at) noexcept {
+  A::step("parking.published");
   // SYNC ring.parking: barrier, then loads; pairs with the barrier in announce_wait.
-  Atomics::store_load_barrier();
+  A::store_load_barrier();
   for (std::size_t i = 0; i < count; ++i) {
-    awaited = awaited || is_awaited_behind_barrier(flag_at(i), before, after);
+    if (is_awaited_behind_barrier<A>(flag_at(i), before, after)) {
+      return true;
+    }
   }
-  if (awaited) {
-    os::futex_wake(futex_half(sequence.value), os::wake_all, shared);
-  }
-  return awaited;
+  return false;
 }
 
 } // namespace ringfleet::ring

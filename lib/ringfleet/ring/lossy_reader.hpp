@@ -1,0 +1,132 @@
+#pragma once
+
+// The handle of a lossy reader of a ring of T: it never holds the producer back, gets copies that were proven intact,
+// and is told exactly how much it missed.
+
+#include "ringfleet/base/clock.hpp"
+#include "ringfleet/ring/barrier.hpp"
+#include "ringfleet/ring/lossy_sequencer.hpp"
+#include "ringfleet/ring/ring_memory.hpp"
+#include "ringfleet/ring/word_copy.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace ringfleet::ring {
+
+struct Copied {
+  ReadResult result;
+  std::uint64_t count; // ok: elements copied; lapped: elements lost, reading goes on behind them
+};
+
+// One thread of one process at a time; stop() from any thread. The memory must outlive it. Leaves when it ends. Its
+// death harms nobody.
+template <WordCopyable T, class A = Atomics>
+class LossyReader {
+public:
+  // Takes a line that nobody else uses. Empty when it is taken, or when the position lies in the future.
+  [[nodiscard]] static std::optional<LossyReader> join(const RingMemory<T>& memory, std::size_t line,
+                                                       const LossyOptions& lossy = {},
+                                                       const BarrierOptions& options = {}) {
+    return made_of(memory, LossySequencer<A>::join(memory.lines(), line, lossy), options);
+  }
+  // Without a line: unseen and unlimited in number, reads a read-only mapping, but never parks: wait() spins.
+  [[nodiscard]] static std::optional<LossyReader> watch(const RingMemory<T>& memory, const LossyOptions& lossy = {},
+                                                        BarrierOptions options = {}) {
+    options.waiting = Waiting::spin;
+    return made_of(memory, LossySequencer<A>::watch(memory.lines(), lossy), options);
+  }
+  LossyReader(LossyReader&& other) noexcept
+      : sequencer_(other.sequencer_), slots_(std::exchange(other.slots_, nullptr)), mask_(other.mask_),
+        barrier_(std::move(other.barrier_)) {}
+  LossyReader& operator=(LossyReader&& other) noexcept {
+    LossyReader moved(std::move(other));
+    std::swap(sequencer_, moved.sequencer_);
+    std::swap(slots_, moved.slots_);
+    std::swap(mask_, moved.mask_);
+    std::swap(barrier_, moved.barrier_);
+    return *this;
+  }
+  ~LossyReader() { leave(); }
+
+  // Copies what is there, at most copies.size() elements. Never waits, no system call. `ok`, `empty`, `lapped` (nothing
+  // was copied), `detached`.
+  [[nodiscard]] Copied read(std::span<T> copies) noexcept {
+    const auto published = sequencer_.published();
+    if (published == 0) {
+      return {idle_result(), 0};
+    }
+    // When more than the ring holds is published, the first is gone: the check says so.
+    const auto count = std::min<std::uint64_t>({published, copies.size(), mask_ + 1});
+    for (std::uint64_t i = 0; i < count; ++i) {
+      copies[i] = load_words<A>(slots_[(position() + i) & mask_]);
+    }
+    if (!sequencer_.check()) [[unlikely]] {
+      return {ReadResult::lapped, sequencer_.resume()};
+    }
+    sequencer_.advance(count);
+    return {ReadResult::ok, count};
+  }
+  [[nodiscard]] ReadResult read(T& copy) noexcept { return read(std::span(&copy, 1)).result; }
+
+  // Waits until there is something to read. `detached`: nothing is left, and nothing more will come.
+  [[nodiscard]] BarrierResult wait(MonotonicNs deadline) {
+    const auto result = barrier_.wait(ElementAwaited{*this, position() + 1}, deadline);
+    return result == BarrierResult::reached && sequencer_.published() == 0 ? BarrierResult::detached : result;
+  }
+
+  // Nothing else may be called afterwards; more than once is fine.
+  void leave() noexcept {
+    if (std::exchange(slots_, nullptr) != nullptr) {
+      sequencer_.leave();
+    }
+  }
+  // Any thread: ends waits with `stopped`, until resume_waits().
+  void stop() noexcept { barrier_.stop(); }
+  void resume_waits() noexcept { barrier_.resume(); }
+
+  [[nodiscard]] std::uint64_t position() const noexcept { return sequencer_.position(); }
+  // How many elements were skipped, and how often.
+  [[nodiscard]] std::uint64_t lost() const noexcept { return sequencer_.lost(); }
+  [[nodiscard]] std::uint64_t laps() const noexcept { return sequencer_.laps(); }
+
+private:
+  struct ElementAwaited {
+    LossyReader& reader;
+    std::uint64_t position;
+
+    [[nodiscard]] bool is_over() const noexcept { return reader.sequencer_.published() != 0 || reader.is_over(); }
+    void announce() const noexcept { announce_wait<A>(reader.sequencer_.own()->awaited_cursor, position); }
+    void collect(BellList& bells) const noexcept { bells.add(reader.sequencer_.lines().producer->bell); }
+  };
+
+  LossyReader(const RingMemory<T>& memory, const LossySequencer<A>& sequencer, const BarrierOptions& options)
+      : sequencer_(sequencer), slots_(memory.slots.data()), mask_(memory.slots.size() - 1), barrier_(options) {}
+
+  [[nodiscard]] static std::optional<LossyReader> made_of(const RingMemory<T>& memory,
+                                                          const std::optional<LossySequencer<A>>& sequencer,
+                                                          const BarrierOptions& options) {
+    if (!sequencer) {
+      return std::nullopt;
+    }
+    return LossyReader(memory, *sequencer, options);
+  }
+  [[nodiscard]] bool is_over() const noexcept {
+    const auto* dead = barrier_.options().dead;
+    return sequencer_.is_closed() || (dead != nullptr && dead->observe() != 0);
+  }
+  [[nodiscard]] ReadResult idle_result() const noexcept {
+    // What was published before the end is read first.
+    return is_over() && sequencer_.published() == 0 ? ReadResult::detached : ReadResult::empty;
+  }
+
+  LossySequencer<A> sequencer_;
+  const T* slots_;
+  std::uint64_t mask_;
+  Barrier barrier_;
+};
+
+} // namespace ringfleet::ring

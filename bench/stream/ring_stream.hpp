@@ -24,11 +24,13 @@ template <std::size_t bytes, std::size_t readers_total>
 struct SharedRing {
   StreamEnd end;
   alignas(page_bytes) ring::ProducerLines producer;
-  alignas(page_bytes) std::array<ring::ReaderLines, readers_total> readers;
+  std::array<std::uint64_t, readers_total> evicted;
+  alignas(page_bytes) ring::Sequence joins;
+  std::array<ring::ReaderLines, readers_total> readers;
   alignas(page_bytes) std::array<Message<bytes>, stream_ring_bytes / bytes> slots;
 
   [[nodiscard]] ring::RingMemory<Message<bytes>> memory() noexcept {
-    return {producer, std::span(readers), std::span(slots)};
+    return {producer, evicted, joins, readers, slots};
   }
 };
 
@@ -57,7 +59,7 @@ std::uint64_t take_available(ring::Reader<Message<bytes>>& reader, Checker& chec
   for (std::uint64_t position = begin; position != begin + available; ++position) {
     checker.check(reader.slot(position));
   }
-  reader.release(available);
+  static_cast<void>(reader.release(available)); // nobody evicts
   return available;
 }
 
@@ -68,7 +70,7 @@ template <std::size_t bytes, std::uint64_t batch>
   auto& shared = memory.as<Shared>();
   const ring::BarrierOptions options{.waiting = waiting, .shared = beside == Beside::process};
   ring::format_ring(shared.memory());
-  auto reader = ring::Reader<Message<bytes>>::join(shared.memory(), 0, options);
+  auto reader = ring::Reader<Message<bytes>>::join(shared.memory(), 0, {}, options);
   OtherSide source(beside, slice.server_core, [&shared, options] {
     ring::Producer<Message<bytes>> producer(shared.memory(), options);
     run_source(shared.end, [&](std::uint64_t first) { send_block<batch>(producer, first); });

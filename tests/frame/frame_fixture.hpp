@@ -30,12 +30,14 @@ public:
   explicit FrameRing(std::size_t capacity, std::uint64_t first_position = 0) : blocks_(capacity) {
     ring::format_ring(memory(), first_position);
   }
-  ring::RingMemory<FrameBlock> memory() { return {producer_, readers_, blocks_}; }
+  ring::RingMemory<FrameBlock> memory() { return {producer_, evicted_, joins_, readers_, blocks_}; }
   std::uint64_t capacity() const { return blocks_.size(); }
   FrameBlock& block(std::uint64_t position) { return blocks_[position & (blocks_.size() - 1)]; }
 
 private:
   ring::ProducerLines producer_{};
+  std::array<std::uint64_t, 4> evicted_{};
+  ring::Sequence joins_{};
   std::array<ring::ReaderLines, 4> readers_{};
   std::vector<FrameBlock> blocks_;
 };
@@ -45,7 +47,7 @@ struct Pair {
   explicit Pair(std::size_t capacity, const WriterOptions& writer_options = {.max_message = 1 << 20},
                 const ReaderOptions& reader_options = {.max_message = 1 << 20}, std::uint64_t first_position = 0)
       : ring(capacity, first_position), producer(ring.memory(), parks),
-        blocks(*BlockReader::join(ring.memory(), 0, parks)), writer(producer, capacity, writer_options),
+        blocks(*BlockReader::join(ring.memory(), 0, {}, parks)), writer(producer, capacity, writer_options),
         reader(blocks, capacity, reader_options) {}
 
   FrameRing ring;

@@ -234,7 +234,7 @@ private:
   void release_read() noexcept {
     const auto to = held_count_ != 0 ? held_[held_first_].record : next_;
     if (to != reader_.position()) {
-      reader_.release(to - reader_.position());
+      (void)reader_.release(to - reader_.position());
     }
   }
 

@@ -56,6 +56,8 @@ public:
 
   // How many elements can be read now, from position() on. Never waits; one load when the last answer is used up.
   [[nodiscard]] std::uint64_t available() noexcept { return sequencer_.available(); }
+  // The same, looking anew: for who reads on without releasing.
+  [[nodiscard]] std::uint64_t available_now() noexcept { return sequencer_.available_now(); }
   // Waits until `count` elements can be read (`count` <= capacity). `detached`: the producer is gone, and fewer than
   // `count` are left. `evicted`, `stopped`, `timed_out`.
   [[nodiscard]] BarrierResult wait(std::uint64_t count, MonotonicNs deadline) {

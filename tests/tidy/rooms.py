@@ -33,6 +33,8 @@ THIRD_PARTY = [
     ("openssl/", ["lib/ringfleet/fleet"]),
     ("nlohmann/", ["lib/ringfleet/call", "lib/ringfleet/fleet", "runner", "tools"]),
     ("CLI/", ["tools", "runner"]),
+    ("cereal/", ["lib/ringfleet/codec"]),
+    ("flatbuffers/", ["lib/ringfleet/codec"]),
     ("zstd", ["runner/modules", "tools/ringfleet"]),
 ]
 

@@ -153,12 +153,8 @@ void ControlLoop::handle_arena(RunnerLane& lane, ControlMessage& message) {
 }
 
 void ControlLoop::send(ControlType type, std::uint64_t a, std::uint64_t b, std::string text) {
-  ControlMessage message;
-  message.type = type;
-  message.a = a;
-  message.b = b;
-  message.text = std::move(text);
-  static_cast<void>(channel_.send(message)); // a scheduler that is gone shows up in run()
+  static_cast<void>(channel_.send(
+      {.type = type, .a = a, .b = b, .text = std::move(text)})); // a scheduler that is gone shows up in run()
 }
 
 } // namespace ringfleet::runner

@@ -23,15 +23,10 @@ const memory::Expectation expected_arena{
 
 } // namespace
 
-void LaneArenas::obtain(std::uint32_t number, std::uint64_t bytes) {
+void LaneArenas::ask_and_wait(std::uint32_t number, std::uint64_t bytes) {
   const MonotonicNs deadline = deadline_after(monotonic_now(), patience);
   const std::uint32_t seen = Atomics::load_acquire(bell_);
-  call::ControlMessage wanted;
-  wanted.type = call::ControlType::arena_wanted;
-  wanted.a = lane_;
-  wanted.b = number;
-  wanted.c = bytes;
-  if (channel_.send(wanted, {}, deadline) != os::SocketStatus::ok) {
+  if (channel_.send({call::ControlType::arena_wanted, lane_, number, bytes}, {}, deadline) != os::SocketStatus::ok) {
     return;
   }
   // SYNC runner.arena: acquire; pairs with release in LaneArenas::ring. The arena itself is handed over under the lock
@@ -42,7 +37,7 @@ void LaneArenas::obtain(std::uint32_t number, std::uint64_t bytes) {
 }
 
 void LaneArenas::ring() noexcept {
-  // SYNC runner.arena: release; pairs with acquire in LaneArenas::obtain.
+  // SYNC runner.arena: release; pairs with acquire in LaneArenas::ask_and_wait.
   Atomics::fetch_add(bell_, std::uint32_t{1});
   os::futex_wake(bell_, os::wake_all, false);
 }

@@ -18,9 +18,18 @@ public:
   // `channel` must outlive this object.
   LaneArenas(std::uint64_t lane, call::ControlChannel& channel) noexcept : lane_(lane), channel_(channel) {}
 
-  // The thread that writes payloads: asks for arena `number` of `bytes` bytes and waits for a bounded time until the
-  // control thread has rung. Whether the arena has come is for the caller to see.
-  void obtain(std::uint32_t number, std::uint64_t bytes);
+  // The thread that writes payloads to `lane` (a CallerLane or ServerLane): asks for an arena in which `bytes` bytes
+  // find room and waits for it, for a bounded time. Has one come?
+  template <typename Lane>
+  [[nodiscard]] bool obtain(Lane& lane, std::uint64_t bytes) {
+    const std::uint64_t size = lane.arena_growth_for(bytes);
+    if (size == 0) {
+      return false;
+    }
+    const std::uint32_t next = lane.next_arena_number();
+    ask_and_wait(next, size);
+    return lane.next_arena_number() != next;
+  }
 
   // Control thread. Throw Error.
   void map_own(std::uint32_t number, os::Descriptor arena);
@@ -30,6 +39,9 @@ public:
   void ring() noexcept;
 
 private:
+  // Until the control thread has rung.
+  void ask_and_wait(std::uint32_t number, std::uint64_t bytes);
+
   struct Own {
     std::uint32_t number;
     memory::Segment segment;

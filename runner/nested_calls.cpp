@@ -246,12 +246,7 @@ void NestedCalls::runner_died(std::uint64_t runner) {
 }
 
 void NestedCalls::send(ControlType type, std::uint64_t a, std::uint64_t b, std::string text) {
-  ControlMessage message;
-  message.type = type;
-  message.a = a;
-  message.b = b;
-  message.text = std::move(text);
-  static_cast<void>(channel_.send(message));
+  static_cast<void>(channel_.send({.type = type, .a = a, .b = b, .text = std::move(text)}));
 }
 
 } // namespace ringfleet::runner

@@ -1,6 +1,7 @@
 #include "nested_lane.hpp"
 
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/call/lane_segment.hpp"
 
 #include <utility>
 
@@ -27,12 +28,9 @@ NestedLane::NestedLane(call::ControlMessage& offer, call::ControlChannel& channe
     throw Error(ErrorCode::bad_message, fmt::format("offer of lane {} with {} slots of {} bytes and {} descriptors",
                                                     id_, shape_.slots, shape_.slot_bytes, offer.descriptors.size()));
   }
-  requests_ = memory::Segment::attach_writer(std::move(offer.descriptors.front()),
-                                             {.kind = memory::SegmentKind::requests,
-                                              .body_bytes_min = call::client_body_bytes(shape_),
-                                              .fingerprint = call::lane_fingerprint(shape_),
-                                              .generation = {}},
-                                             "requests");
+  requests_ =
+      memory::Segment::attach_writer(std::move(offer.descriptors.front()),
+                                     call::lane_segment_expectation(memory::SegmentKind::requests, shape_), "requests");
   requests_.close_descriptor();
 }
 
@@ -40,28 +38,14 @@ void NestedLane::open(os::Descriptor replies) {
   if (caller_) {
     throw Error(ErrorCode::wrong_state, fmt::format("open lane {}, which is open", id_));
   }
-  replies_ = memory::Segment::attach_reader(std::move(replies),
-                                            {.kind = memory::SegmentKind::replies,
-                                             .body_bytes_min = call::runner_body_bytes(shape_),
-                                             .fingerprint = call::lane_fingerprint(shape_),
-                                             .generation = {}},
-                                            "replies");
+  replies_ = memory::Segment::attach_reader(
+      std::move(replies), call::lane_segment_expectation(memory::SegmentKind::replies, shape_), "replies");
   replies_.close_descriptor();
   call::CallerLaneOptions options;
   options.mode = mode_;
   options.obituary = &obituary_;
-  options.arena_wanted = [this](std::uint64_t bytes) { return obtain_arena(bytes); };
+  options.arena_wanted = [this](std::uint64_t bytes) { return arenas_.obtain(*caller_, bytes); };
   caller_.emplace(shape_, requests_.writable_body(), replies_.body(), std::move(options));
-}
-
-bool NestedLane::obtain_arena(std::uint64_t bytes) {
-  const std::uint64_t size = caller_->arena_growth_for(bytes);
-  if (size == 0) {
-    return false;
-  }
-  const std::uint32_t next = caller_->next_arena_number();
-  arenas_.obtain(next, size);
-  return caller_->next_arena_number() != next;
 }
 
 } // namespace ringfleet::runner

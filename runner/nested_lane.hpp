@@ -31,8 +31,6 @@ public:
   [[nodiscard]] LaneArenas& arenas() noexcept { return arenas_; }
 
 private:
-  [[nodiscard]] bool obtain_arena(std::uint64_t bytes);
-
   std::uint64_t id_;
   std::uint64_t runner_;
   std::uint32_t module_number_;

@@ -2,10 +2,12 @@
 
 #include "ringfleet/base/cache_line.hpp"
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/call/lane_segment.hpp"
 
 #include <fmt/format.h>
 
 namespace ringfleet::runner {
+
 RunnerLane::RunnerLane(std::uint64_t id, const call::LaneShape& shape, call::WaitMode mode, os::Descriptor replies,
                        call::ControlChannel& channel)
     : id_(id), shape_(shape), mode_(mode), arenas_(id, channel) {
@@ -13,12 +15,8 @@ RunnerLane::RunnerLane(std::uint64_t id, const call::LaneShape& shape, call::Wai
     throw Error(ErrorCode::invalid_argument, fmt::format("lane {} with {} slots of {} bytes for {} workers", id,
                                                          shape.slots, shape.slot_bytes, shape.workers));
   }
-  replies_ = memory::Segment::attach_writer(std::move(replies),
-                                            {.kind = memory::SegmentKind::replies,
-                                             .body_bytes_min = call::runner_body_bytes(shape),
-                                             .fingerprint = call::lane_fingerprint(shape),
-                                             .generation = {}},
-                                            "replies");
+  replies_ = memory::Segment::attach_writer(
+      std::move(replies), call::lane_segment_expectation(memory::SegmentKind::replies, shape), "replies");
   replies_.guard(call::control_guard_offset, page_bytes);
   replies_.guard(call::progress_guard_offset, page_bytes);
   replies_.close_descriptor();
@@ -28,27 +26,13 @@ void RunnerLane::open(os::Descriptor requests) {
   if (server_) {
     throw Error(ErrorCode::wrong_state, fmt::format("open lane {}, which is open", id_));
   }
-  requests_ = memory::Segment::attach_reader(std::move(requests),
-                                             {.kind = memory::SegmentKind::requests,
-                                              .body_bytes_min = call::client_body_bytes(shape_),
-                                              .fingerprint = call::lane_fingerprint(shape_),
-                                              .generation = {}},
-                                             "requests");
+  requests_ = memory::Segment::attach_reader(
+      std::move(requests), call::lane_segment_expectation(memory::SegmentKind::requests, shape_), "requests");
   requests_.close_descriptor();
   call::ServerLaneOptions options;
   options.mode = mode_;
-  options.arena_wanted = [this](std::uint64_t bytes) { return obtain_arena(bytes); };
+  options.arena_wanted = [this](std::uint64_t bytes) { return arenas_.obtain(*server_, bytes); };
   server_.emplace(shape_, replies_.writable_body(), requests_.body(), std::move(options));
-}
-
-bool RunnerLane::obtain_arena(std::uint64_t bytes) {
-  const std::uint64_t size = server_->arena_growth_for(bytes);
-  if (size == 0) {
-    return false;
-  }
-  const std::uint32_t next = server_->next_arena_number();
-  arenas_.obtain(next, size);
-  return server_->next_arena_number() != next;
 }
 
 void RunnerLane::map_reply_arena(std::uint32_t number, os::Descriptor arena) {

@@ -45,8 +45,6 @@ public:
   void refuse_reply_arena() noexcept;
 
 private:
-  [[nodiscard]] bool obtain_arena(std::uint64_t bytes);
-
   std::uint64_t id_;
   call::LaneShape shape_;
   call::WaitMode mode_;

@@ -67,9 +67,9 @@ Services::Services(call::ControlChannel& channel, Outgoing& outgoing) noexcept
 
 bool Services::send_line(int level, std::string_view text, MonotonicNs deadline) {
   const auto bounded = static_cast<std::uint64_t>(std::clamp<int>(level, RINGFLEET_LOG_DEBUG, RINGFLEET_LOG_ERROR));
-  call::ControlMessage message{.type = call::ControlType::log, .a = bounded, .text = {}, .descriptors = {}};
-  message.text = text.substr(0, log_bytes_max);
-  return channel_.send(message, {}, deadline) == os::SocketStatus::ok;
+  return channel_.send(
+             {.type = call::ControlType::log, .a = bounded, .text = std::string(text.substr(0, log_bytes_max))}, {},
+             deadline) == os::SocketStatus::ok;
 }
 
 void Services::log(int level, std::string_view text) noexcept {

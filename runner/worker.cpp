@@ -17,14 +17,6 @@ using call::ControlType;
 // One lane may not keep the others waiting: after this many requests it is the next one's turn.
 constexpr std::uint32_t requests_per_turn = 16;
 
-ControlMessage message_of(ControlType type, std::uint64_t a = 0, std::string text = {}) {
-  ControlMessage message;
-  message.type = type;
-  message.a = a;
-  message.text = std::move(text);
-  return message;
-}
-
 // The reply of one request: its slot first, then blocks of the lane's arena.
 class LaneReply final : public ReplyMemory {
 public:
@@ -107,16 +99,17 @@ Worker::Flow Worker::handle(command::Load& load) {
     module_ = std::move(module);
     tally_.version(module_->description().version);
     tally_.state("ready");
-    send(message_of(ControlType::loaded, 0, call::encode(module_->description())));
+    send({.type = ControlType::loaded, .text = call::encode(module_->description())});
   } catch (const LoadError& error) {
     tally_.state("failed");
-    auto message = message_of(ControlType::failed, static_cast<std::uint64_t>(error.failure()),
-                              fmt::format("{}: {}", call::to_string(error.failure()), error.what()));
-    message.b = static_cast<std::uint64_t>(static_cast<std::int64_t>(error.module_code()));
-    send(message);
+    send({.type = ControlType::failed,
+          .a = static_cast<std::uint64_t>(error.failure()),
+          .b = static_cast<std::uint64_t>(static_cast<std::int64_t>(error.module_code())),
+          .text = fmt::format("{}: {}", call::to_string(error.failure()), error.what())});
   } catch (const Error& error) {
-    send(message_of(ControlType::failed, static_cast<std::uint64_t>(call::LoadFailure::bad_request),
-                    fmt::format("{}: {}", call::to_string(call::LoadFailure::bad_request), error.what())));
+    send({.type = ControlType::failed,
+          .a = static_cast<std::uint64_t>(call::LoadFailure::bad_request),
+          .text = fmt::format("{}: {}", call::to_string(call::LoadFailure::bad_request), error.what())});
   }
   return Flow::go_on;
 }
@@ -125,7 +118,7 @@ Worker::Flow Worker::handle(command::AddLane& add) {
   park_.add(add.lane->server());
   lanes_.push_back(add.lane);
   tally_.lanes(lanes_.size());
-  send(message_of(ControlType::lane_ready, add.lane->id()));
+  send({ControlType::lane_ready, add.lane->id()});
   return Flow::go_on;
 }
 
@@ -136,19 +129,20 @@ Worker::Flow Worker::handle(command::DropLane& drop) {
     lanes_.erase(found);
     tally_.lanes(lanes_.size());
   }
-  send(message_of(ControlType::lane_dropped, drop.lane));
+  send({ControlType::lane_dropped, drop.lane});
   return Flow::go_on;
 }
 
 Worker::Flow Worker::handle(command::Probe& /*probe*/) {
   if (!module_) {
-    send(message_of(ControlType::probed, static_cast<std::uint64_t>(RINGFLEET_ERROR), "no module is loaded"));
+    send(
+        {.type = ControlType::probed, .a = static_cast<std::uint64_t>(RINGFLEET_ERROR), .text = "no module is loaded"});
     return Flow::go_on;
   }
   PlainReply memory;
   ReplyWriter text(memory);
   const int code = module_->health(text);
-  send(message_of(ControlType::probed, static_cast<std::uint64_t>(std::int64_t{code}), text_of_reply(text)));
+  send({.type = ControlType::probed, .a = static_cast<std::uint64_t>(std::int64_t{code}), .text = text_of_reply(text)});
   return Flow::go_on;
 }
 
@@ -165,7 +159,7 @@ Worker::Flow Worker::handle(command::Drain& drain) {
   }
   close_lanes();
   tally_.state("drained");
-  send(message_of(ControlType::drained, tally_.executed_total()));
+  send({ControlType::drained, tally_.executed_total()});
   return Flow::go_on;
 }
 
@@ -243,9 +237,10 @@ void Worker::close_lanes() {
 
 void Worker::report_violations(RunnerLane& lane) {
   lane.set_reported_violations(lane.server().bad_requests());
-  send(message_of(ControlType::violation, lane.id(),
-                  fmt::format("lane {}: {} requests with a length or offset outside the lane", lane.id(),
-                              lane.server().bad_requests())));
+  send({.type = ControlType::violation,
+        .a = lane.id(),
+        .text = fmt::format("lane {}: {} requests with a length or offset outside the lane", lane.id(),
+                            lane.server().bad_requests())});
 }
 
 void Worker::send(const ControlMessage& message) {

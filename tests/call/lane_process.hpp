@@ -5,6 +5,7 @@
 
 #include "../os/forked_child.hpp"
 #include "lane_fixture.hpp"
+#include "ringfleet/call/lane_segment.hpp"
 #include "ringfleet/memory/segment.hpp"
 #include "ringfleet/memory/watcher.hpp"
 #include "ringfleet/os/process.hpp"
@@ -16,12 +17,10 @@
 namespace ringfleet::call::test {
 
 inline memory::SegmentSpec spec_of(memory::SegmentKind kind, const LaneShape& shape) {
-  const auto body = kind == memory::SegmentKind::requests ? client_body_bytes(shape) : runner_body_bytes(shape);
-  return {.kind = kind, .body_bytes = body, .generation = 1, .fingerprint = lane_fingerprint(shape)};
+  return lane_segment_spec(kind, shape, 1);
 }
 inline memory::Expectation expectation_of(memory::SegmentKind kind, const LaneShape& shape) {
-  const auto spec = spec_of(kind, shape);
-  return {.kind = kind, .body_bytes_min = spec.body_bytes, .fingerprint = spec.fingerprint};
+  return lane_segment_expectation(kind, shape, 1);
 }
 
 // Mapped by both before the fork.

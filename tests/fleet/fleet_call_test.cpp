@@ -113,6 +113,33 @@ TEST_CASE("fleet: a full lane hands finished loose replies out and never mixes t
   }
 }
 
+TEST_CASE("fleet: assigning over a reply or a pending call that holds a slot gives the slot back") { // STYLE 17
+  const RuntimeDirectory directory;
+  auto module = module_of("echo", shipped("echo"));
+  module.slots = 4;
+  Fleet fleet(topology_of({module}));
+  const Method echo = fleet.method("echo", "echo");
+  std::vector<Reply> held;
+  for (int i = 0; i < 4; ++i) {
+    held.push_back(echo.call(std::to_string(i), {20s}));
+    REQUIRE_MESSAGE(held.back().ok(), held.back().error());
+  }
+  CHECK_FALSE(echo.call("no slot is left", {50ms}).ok());
+  held[0] = std::move(held[1]); // the oldest slot, and so the next one to be used again
+  CHECK(held[0].text() == "1");
+  CHECK(held[1].bytes().empty());
+  CHECK(echo.call("one is back", {20s}).ok());
+
+  held.clear();
+  PendingCall last;
+  for (int i = 0; i < 32; ++i) {
+    last = echo.start(std::to_string(i), {20s});
+  }
+  CHECK(last.get().text() == "31");
+  CHECK_FALSE(last.valid());
+  CHECK(echo.call("and all the others", {20s}).ok());
+}
+
 TEST_CASE("fleet: a call that passes its deadline says so, and the lane stays usable") {
   const RuntimeDirectory directory;
   Fleet fleet(topology_of({module_of("bad", shipped("misbehave")), module_of("echo", shipped("echo"))}));

@@ -63,7 +63,8 @@ TEST_CASE("deploy: many reloads in a row under load keep every call and every re
       }
     }
   });
-  for (int i = 0; i < 60; ++i) {
+  constexpr unsigned reloads = std::max(60 / scale_down, 8U);
+  for (unsigned i = 0; i < reloads; ++i) {
     const DeployReport report = fleet.reload("zstd", shipped(i % 2 == 0 ? "zstd_v2" : "zstd_v1"));
     CHECK(report.accepted == report.answered);
   }
@@ -72,7 +73,7 @@ TEST_CASE("deploy: many reloads in a row under load keep every call and every re
   CHECK(failed == 0);
   CHECK(calls > 0);
   const ModuleStatus status = fleet.status().modules.front();
-  CHECK(status.reloads == 60);
+  CHECK(status.reloads == reloads);
   CHECK(status.runners.size() == 1);
 }
 

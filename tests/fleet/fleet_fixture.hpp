@@ -3,6 +3,7 @@
 // What every test of a running fleet needs: a runtime directory of its own, the paths of runner and modules, short ways
 // to build a topology, and what the fleet said.
 
+#include "../scale.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/fleet/fleet.hpp"
 #include "scratch_directory.hpp"

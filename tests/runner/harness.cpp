@@ -1,6 +1,7 @@
 #include "harness.hpp"
 
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/call/lane_segment.hpp"
 #include "ringfleet/os/mapping.hpp"
 #include "ringfleet/os/memory_file.hpp"
 #include "ringfleet/os/process.hpp"
@@ -41,15 +42,6 @@ memory::SegmentSpec spec_of(memory::SegmentKind kind, std::uint64_t bytes, std::
 
 memory::Expectation expectation_of(const memory::SegmentSpec& spec) {
   return {.kind = spec.kind, .body_bytes_min = spec.body_bytes, .fingerprint = spec.fingerprint, .generation = {}};
-}
-
-ControlMessage message_of(ControlType type, std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0) {
-  ControlMessage message;
-  message.type = type;
-  message.a = a;
-  message.b = b;
-  message.c = c;
-  return message;
 }
 
 } // namespace
@@ -141,7 +133,7 @@ void RunnerProcess::serve_arena(ControlMessage& message) {
     const std::uint32_t number = ++offered_;
     auto arena = memory::create_anonymous_segment("arena", spec_of(memory::SegmentKind::arena, message.c, 0));
     const std::array descriptors{arena.get()};
-    (void)channel_.send(message_of(ControlType::arena_offer, lane.id(), number, message.c), descriptors);
+    (void)channel_.send({ControlType::arena_offer, lane.id(), number, message.c}, descriptors);
     lane.offered_.emplace(number, std::move(arena));
     return;
   }
@@ -151,12 +143,12 @@ void RunnerProcess::serve_arena(ControlMessage& message) {
   lane.arenas_.push_back(memory::Segment::attach_reader(
       std::move(node.mapped()), expectation_of(spec_of(memory::SegmentKind::arena, 1, 0)), "arena"));
   (void)lane.caller().open_reply_arena(number, lane.arenas_.back().body());
-  (void)channel_.send(message_of(ControlType::arena_ready, lane.id(), number));
+  (void)channel_.send({ControlType::arena_ready, lane.id(), number});
 }
 
 void RunnerProcess::send(ControlType type, std::uint64_t a, std::uint64_t b, std::string text,
                          std::span<const int> descriptors) {
-  auto message = message_of(type, a, b);
+  ControlMessage message{type, a, b};
   message.text = std::move(text);
   if (channel_.send(message, descriptors, deadline_after(monotonic_now(), patience)) != os::SocketStatus::ok) {
     throw std::runtime_error("the runner does not take '" + std::string(to_string(type)) + "'");
@@ -267,13 +259,12 @@ std::unique_ptr<HarnessLane> RunnerProcess::open_lane(call::LaneShape shape) {
 }
 
 HarnessLane::HarnessLane(RunnerProcess& runner, std::uint64_t id, call::LaneShape shape) : runner_(runner), id_(id) {
-  const auto fingerprint = call::lane_fingerprint(shape);
-  const auto requests = spec_of(memory::SegmentKind::requests, call::client_body_bytes(shape), fingerprint);
-  const auto replies = spec_of(memory::SegmentKind::replies, call::runner_body_bytes(shape), fingerprint);
+  const auto requests = call::lane_segment_spec(memory::SegmentKind::requests, shape, 1);
+  const auto replies = call::lane_segment_spec(memory::SegmentKind::replies, shape, 1);
   auto request_file = memory::create_anonymous_segment("requests", requests);
   auto reply_file = memory::create_anonymous_segment("replies", replies);
 
-  auto offer = message_of(ControlType::lane_offer, id, shape.slots, shape.slot_bytes);
+  ControlMessage offer{ControlType::lane_offer, id, shape.slots, shape.slot_bytes};
   offer.d = shape.workers;
   const std::array offered{reply_file.get()};
   if (runner.channel_.send(offer, offered) != os::SocketStatus::ok) {

@@ -59,8 +59,8 @@ std::string_view to_string(ErrorCode code) noexcept {
 }
 
 Error::Error(ErrorCode code, std::string what, std::string advice, int errno_value)
-    : std::runtime_error(full_text(what, advice)), code_(code), errno_(errno_value), what_(std::move(what)),
-      advice_(std::move(advice)) {}
+    : code_(code), errno_(errno_value), what_(std::move(what)), advice_(std::move(advice)),
+      text_(full_text(what_, advice_)) {}
 
 Error Error::from_errno(std::string what, int errno_value, std::string advice) {
   return Error(code_of(errno_value), fmt::format("{}: {}", what, std::generic_category().message(errno_value)),

@@ -6,7 +6,7 @@
 // Borrowed idea: Agrona's error stack, where each level on the way up adds its context.
 
 #include <cstdint>
-#include <stdexcept>
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -34,7 +34,8 @@ enum class ErrorCode : std::uint32_t {
 
 [[nodiscard]] std::string_view to_string(ErrorCode code) noexcept;
 
-class Error : public std::runtime_error {
+// A copy shares nothing with its original, so an Error may be handed from thread to thread by value.
+class Error : public std::exception {
 public:
   // `what`: the failed operation and its object, e.g. "open topology file 'x.toml'". `advice`: what the user can do;
   // may be empty.
@@ -43,6 +44,7 @@ public:
   // Text of errno appended to `what`; the code derived from errno (ENOSPC → no_memory, EMFILE → no_descriptors, …).
   [[nodiscard]] static Error from_errno(std::string what, int errno_value, std::string advice = {});
 
+  [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
   [[nodiscard]] ErrorCode code() const noexcept { return code_; }
   [[nodiscard]] int errno_value() const noexcept { return errno_; }
   [[nodiscard]] const std::string& operation() const noexcept { return what_; }
@@ -57,6 +59,7 @@ private:
   int errno_;
   std::string what_;
   std::string advice_;
+  std::string text_; // of both
 };
 
 } // namespace ringfleet

@@ -110,8 +110,8 @@ struct ControlMessage {
   std::uint64_t b = 0;
   std::uint64_t c = 0;
   std::uint64_t d = 0;
-  std::string text;
-  std::vector<os::Descriptor> descriptors; // received ones; send() takes borrowed numbers instead
+  std::string text = {};
+  std::vector<os::Descriptor> descriptors = {}; // received ones; send() takes borrowed numbers instead
 };
 
 // One end of a control connection. Moves, does not copy.

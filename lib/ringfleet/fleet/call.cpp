@@ -6,24 +6,27 @@
 
 namespace ringfleet {
 
-Reply::Reply(Reply&& other) noexcept
-    : status_(other.status_), module_code_(other.module_code_), retries_(other.retries_), runner_(other.runner_),
-      version_(other.version_), bytes_(std::exchange(other.bytes_, {})), owned_(std::move(other.owned_)),
-      lane_(std::exchange(other.lane_, nullptr)), position_(other.position_), error_(std::move(other.error_)) {}
+Reply::Reply(Reply&& other) noexcept {
+  swap(other);
+}
 
 Reply& Reply::operator=(Reply&& other) noexcept {
   Reply taken(std::move(other));
-  std::swap(status_, taken.status_);
-  std::swap(module_code_, taken.module_code_);
-  std::swap(retries_, taken.retries_);
-  std::swap(runner_, taken.runner_);
-  std::swap(version_, taken.version_);
-  std::swap(bytes_, taken.bytes_);
-  std::swap(owned_, taken.owned_);
-  std::swap(lane_, taken.lane_);
-  std::swap(position_, taken.position_);
-  std::swap(error_, taken.error_);
+  swap(taken);
   return *this;
+}
+
+void Reply::swap(Reply& other) noexcept {
+  std::swap(status_, other.status_);
+  std::swap(module_code_, other.module_code_);
+  std::swap(retries_, other.retries_);
+  std::swap(runner_, other.runner_);
+  std::swap(version_, other.version_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(owned_, other.owned_);
+  std::swap(lane_, other.lane_);
+  std::swap(position_, other.position_);
+  std::swap(error_, other.error_);
 }
 
 Reply::~Reply() {
@@ -42,21 +45,24 @@ std::string Reply::error() const {
   return ok() ? std::string() : error_;
 }
 
-PendingCall::PendingCall(PendingCall&& other) noexcept
-    : core_(std::exchange(other.core_, nullptr)), module_(other.module_), lane_(std::exchange(other.lane_, nullptr)),
-      position_(other.position_), method_(other.method_), deadline_(other.deadline_),
-      failure_(std::move(other.failure_)) {}
+PendingCall::PendingCall(PendingCall&& other) noexcept {
+  swap(other);
+}
 
 PendingCall& PendingCall::operator=(PendingCall&& other) noexcept {
   PendingCall taken(std::move(other));
-  std::swap(core_, taken.core_);
-  std::swap(module_, taken.module_);
-  std::swap(lane_, taken.lane_);
-  std::swap(position_, taken.position_);
-  std::swap(method_, taken.method_);
-  std::swap(deadline_, taken.deadline_);
-  std::swap(failure_, taken.failure_);
+  swap(taken);
   return *this;
+}
+
+void PendingCall::swap(PendingCall& other) noexcept {
+  std::swap(core_, other.core_);
+  std::swap(module_, other.module_);
+  std::swap(lane_, other.lane_);
+  std::swap(position_, other.position_);
+  std::swap(method_, other.method_);
+  std::swap(deadline_, other.deadline_);
+  std::swap(failure_, other.failure_);
 }
 
 PendingCall::~PendingCall() {

@@ -70,6 +70,7 @@ public:
 
 private:
   friend class fleet::ClientCore;
+  void swap(Reply& other) noexcept;
 
   CallStatus status_ = CallStatus::shut_down;
   std::int32_t module_code_ = 0;
@@ -104,6 +105,7 @@ public:
 
 private:
   friend class fleet::ClientCore;
+  void swap(PendingCall& other) noexcept;
 
   fleet::ClientCore* core_ = nullptr;
   fleet::ModuleView* module_ = nullptr;

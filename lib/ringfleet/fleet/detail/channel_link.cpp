@@ -7,23 +7,15 @@
 namespace ringfleet::fleet {
 namespace {
 
+using call::ControlMessage;
 using call::ControlType;
-
-call::ControlMessage message_of(ControlType type, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0) {
-  call::ControlMessage message;
-  message.type = type;
-  message.a = a;
-  message.b = b;
-  message.c = c;
-  return message;
-}
 
 } // namespace
 
 bool ChannelLink::offer_lane(const LaneOffer& offer, const os::Descriptor& requests) {
-  auto message = message_of(ControlType::lane_offer_client, offer.lane,
-                            offer.shape.slots | static_cast<std::uint64_t>(offer.module) << 32,
-                            offer.shape.slot_bytes | static_cast<std::uint64_t>(offer.spin) << 32);
+  ControlMessage message{ControlType::lane_offer_client, offer.lane,
+                         offer.shape.slots | static_cast<std::uint64_t>(offer.module) << 32,
+                         offer.shape.slot_bytes | static_cast<std::uint64_t>(offer.spin) << 32};
   message.d = offer.runner;
   message.text = offer.facts;
   send(message, std::array{requests.get()});
@@ -31,47 +23,43 @@ bool ChannelLink::offer_lane(const LaneOffer& offer, const os::Descriptor& reque
 }
 
 bool ChannelLink::open_lane(const LaneOffer& offer, const os::Descriptor& replies, const os::Descriptor& pidfd) {
-  send(message_of(ControlType::lane_open_client, offer.lane), std::array{replies.get(), pidfd.get()});
+  send({ControlType::lane_open_client, offer.lane}, std::array{replies.get(), pidfd.get()});
   return false;
 }
 
 void ChannelLink::lane_refused(std::uint64_t lane, std::string_view why) {
-  auto message = message_of(ControlType::lane_retired, lane);
-  message.text = why;
-  send(message, {});
+  send({.type = ControlType::lane_retired, .a = lane, .text = std::string(why)}, {});
 }
 
 bool ChannelLink::offer_arena(std::uint64_t lane, std::uint32_t number, std::uint64_t bytes,
                               const os::Descriptor& arena) {
-  send(message_of(ControlType::arena_offer, lane, number, bytes), std::array{arena.get()});
+  send({ControlType::arena_offer, lane, number, bytes}, std::array{arena.get()});
   return false;
 }
 
 bool ChannelLink::open_arena(std::uint64_t lane, std::uint32_t number, const os::Descriptor& arena) {
-  send(message_of(ControlType::arena_open, lane, number), std::array{arena.get()});
+  send({ControlType::arena_open, lane, number}, std::array{arena.get()});
   return false;
 }
 
 void ChannelLink::arena_usable(std::uint64_t lane, std::uint32_t number) {
-  send(message_of(ControlType::arena_ready, lane, number), {});
+  send({ControlType::arena_ready, lane, number}, {});
 }
 
 void ChannelLink::refuse_arena(std::uint64_t lane, std::uint64_t bytes) {
-  send(message_of(ControlType::arena_refused, lane, 0, bytes), {});
+  send({ControlType::arena_refused, lane, 0, bytes}, {});
 }
 
 void ChannelLink::runner_died(std::uint64_t runner, std::string_view cause) {
-  auto message = message_of(ControlType::runner_died, runner);
-  message.text = cause;
-  send(message, {});
+  send({.type = ControlType::runner_died, .a = runner, .text = std::string(cause)}, {});
 }
 
 void ChannelLink::lane_closed(std::uint64_t lane) {
-  send(message_of(ControlType::lane_closed, lane), {});
+  send({ControlType::lane_closed, lane}, {});
 }
 
 void ChannelLink::route_changed() {
-  send(message_of(ControlType::route_changed), {});
+  send({ControlType::route_changed}, {});
 }
 
 std::string NestedLink::name() const {

@@ -4,6 +4,7 @@
 // control state of a fleet belongs to this thread, so none of it has a lock.
 
 #include "ringfleet/base/clock.hpp"
+#include "ringfleet/base/error.hpp"
 #include "ringfleet/os/event_counter.hpp"
 #include "ringfleet/os/poller.hpp"
 
@@ -12,10 +13,12 @@
 #include <functional>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace ringfleet::fleet {
@@ -35,24 +38,36 @@ public:
   // Any thread. Runs `command` on the loop thread, in order of posting.
   void post(std::function<void()> command);
 
-  // Any thread but the loop's. Runs `function` on the loop thread and returns its result or rethrows what it threw.
+  // Any thread but the loop's. Runs `function` on the loop thread and returns its result or throws the Error it threw.
   template <typename Function>
   auto ask(Function function) -> std::invoke_result_t<Function> {
-    std::promise<std::invoke_result_t<Function>> promise;
-    auto answer = promise.get_future();
-    post([&promise, &function] {
+    using Result = std::invoke_result_t<Function>;
+    // The Error is copied, so that no two threads share an exception object: who of them frees it is decided inside the
+    // C++ runtime, where ThreadSanitizer sees nothing.
+    std::promise<std::optional<Error>> failed;
+    std::conditional_t<std::is_void_v<Result>, std::monostate, std::optional<Result>> result;
+    post([&] {
+      std::optional<Error> failure;
       try {
-        if constexpr (std::is_void_v<std::invoke_result_t<Function>>) {
+        if constexpr (std::is_void_v<Result>) {
           function();
-          promise.set_value();
         } else {
-          promise.set_value(function());
+          result.emplace(function());
         }
+      } catch (const Error& error) {
+        failure = error;
       } catch (...) {
-        promise.set_exception(std::current_exception());
+        failed.set_exception(std::current_exception());
+        return;
       }
+      failed.set_value(std::move(failure));
     });
-    return answer.get();
+    if (const auto failure = failed.get_future().get()) {
+      throw *failure;
+    }
+    if constexpr (!std::is_void_v<Result>) {
+      return std::move(*result);
+    }
   }
 
   // Runs on the calling thread until stop(): waits until something is ready or `next_deadline()` passes, then calls

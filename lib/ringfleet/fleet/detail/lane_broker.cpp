@@ -3,6 +3,7 @@
 #include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/limits.hpp"
+#include "ringfleet/call/lane_segment.hpp"
 #include "ringfleet/memory/segment.hpp"
 
 #include <algorithm>
@@ -15,16 +16,8 @@
 namespace ringfleet::fleet {
 namespace {
 
+using call::ControlMessage;
 using call::ControlType;
-
-call::ControlMessage message_of(ControlType type, std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0) {
-  call::ControlMessage message;
-  message.type = type;
-  message.a = a;
-  message.b = b;
-  message.c = c;
-  return message;
-}
 
 bool any_hung(const memory::Segment& replies, std::vector<policy::HangWatch>& workers, const policy::OwnTime& own) {
   const std::byte* lines = replies.body().data() + call::progress_offset;
@@ -50,7 +43,7 @@ void LaneBroker::step(Lane& lane, Step&& take) {
   } catch (const Error& error) {
     const std::uint64_t id = lane.offer.lane;
     lane.client->lane_refused(id, error.what());
-    lane.runner->send(message_of(ControlType::lane_drop, id));
+    lane.runner->send({ControlType::lane_drop, id});
     lanes_.erase(id);
     on_change_();
   }
@@ -91,15 +84,14 @@ void LaneBroker::connect(Runner& runner, ClientLink& client, const call::LaneSha
   lane.runner = &runner;
   lane.client = &client;
   lane.workers.resize(shape.workers);
-  const std::uint64_t fingerprint = call::lane_fingerprint(shape);
-  lane.requests = memory::create_anonymous_segment(
-      fmt::format("ringfleet lane {} requests", id),
-      {memory::SegmentKind::requests, call::client_body_bytes(shape), runner.serial(), fingerprint});
-  lane.replies = memory::create_anonymous_segment(
-      fmt::format("ringfleet lane {} replies", id),
-      {memory::SegmentKind::replies, call::runner_body_bytes(shape), runner.serial(), fingerprint});
+  lane.requests =
+      memory::create_anonymous_segment(fmt::format("ringfleet lane {} requests", id),
+                                       call::lane_segment_spec(memory::SegmentKind::requests, shape, runner.serial()));
+  lane.replies =
+      memory::create_anonymous_segment(fmt::format("ringfleet lane {} replies", id),
+                                       call::lane_segment_spec(memory::SegmentKind::replies, shape, runner.serial()));
 
-  auto to_runner = message_of(ControlType::lane_offer, id, shape.slots, shape.slot_bytes);
+  ControlMessage to_runner{ControlType::lane_offer, id, shape.slots, shape.slot_bytes};
   to_runner.d = shape.workers | static_cast<std::uint64_t>(spin) << 32;
   Lane& kept = lanes_.emplace(id, std::move(lane)).first->second;
   runner.send(to_runner, std::array{kept.replies.get()});
@@ -130,7 +122,7 @@ void LaneBroker::open_if_sealed(Lane& lane) {
   }
   memory::seal_segment(lane.requests, fmt::format("lane {} requests", lane.offer.lane));
   lane.opened_at_runner = true;
-  lane.runner->send(message_of(ControlType::lane_open, lane.offer.lane), std::array{lane.requests.get()});
+  lane.runner->send({ControlType::lane_open, lane.offer.lane}, std::array{lane.requests.get()});
 }
 
 void LaneBroker::runner_ready(Runner& runner, std::uint64_t id) {
@@ -140,11 +132,10 @@ void LaneBroker::runner_ready(Runner& runner, std::uint64_t id) {
   }
   bool done = false;
   step(*lane, [&] {
-    lane->watched =
-        memory::Segment::attach_reader(lane->replies.duplicate(),
-                                       {memory::SegmentKind::replies, call::runner_body_bytes(lane->offer.shape),
-                                        call::lane_fingerprint(lane->offer.shape), runner.serial()},
-                                       fmt::format("lane {} replies", id));
+    lane->watched = memory::Segment::attach_reader(
+        lane->replies.duplicate(),
+        call::lane_segment_expectation(memory::SegmentKind::replies, lane->offer.shape, runner.serial()),
+        fmt::format("lane {} replies", id));
     lane->watched->close_descriptor();
     done = lane->client->open_lane(lane->offer, lane->replies, runner.pidfd());
     lane->requests.reset();
@@ -201,10 +192,9 @@ void LaneBroker::arena_wanted_by_runner(Runner& runner, std::uint64_t id, std::u
     return;
   }
   if (const Arena* arena = begin_arena(*lane, false, bytes)) {
-    runner.send(message_of(ControlType::arena_offer, id, arena->number, arena->bytes),
-                std::array{arena->descriptor.get()});
+    runner.send({ControlType::arena_offer, id, arena->number, arena->bytes}, std::array{arena->descriptor.get()});
   } else {
-    runner.send(message_of(ControlType::arena_refused, id, 0, bytes));
+    runner.send({ControlType::arena_refused, id, 0, bytes});
   }
 }
 
@@ -255,7 +245,7 @@ void LaneBroker::arena_mapped_by_client(ClientLink& client, std::uint64_t id, st
   }
   if (Arena* arena = find_arena(*lane, true, number)) {
     memory::seal_segment(arena->descriptor, fmt::format("lane {} client arena {}", id, number));
-    lane->runner->send(message_of(ControlType::arena_open, id, number), std::array{arena->descriptor.get()});
+    lane->runner->send({ControlType::arena_open, id, number}, std::array{arena->descriptor.get()});
     arena->descriptor.reset();
   }
 }
@@ -268,7 +258,7 @@ void LaneBroker::arena_ready_at_runner(Runner& runner, std::uint64_t id, std::ui
 
 void LaneBroker::arena_ready_at_client(ClientLink& client, std::uint64_t id, std::uint32_t number) {
   if (Lane* lane = find(id); lane != nullptr && lane->client == &client) {
-    lane->runner->send(message_of(ControlType::arena_ready, id, number));
+    lane->runner->send({ControlType::arena_ready, id, number});
   }
 }
 
@@ -302,7 +292,7 @@ void LaneBroker::runner_gone(Runner& runner, std::string_view cause) {
 void LaneBroker::client_gone(ClientLink& client) {
   for (auto& [id, lane] : lanes_) {
     if (lane.client == &client) {
-      lane.runner->send(message_of(ControlType::lane_drop, id));
+      lane.runner->send({ControlType::lane_drop, id});
       if (lane.watched) {
         left_.push_back({id, lane.runner, lane.offer.runner, std::move(*lane.watched), std::move(lane.workers)});
       }

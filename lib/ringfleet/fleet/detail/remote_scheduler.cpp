@@ -14,16 +14,8 @@
 namespace ringfleet::fleet {
 namespace {
 
+using call::ControlMessage;
 using call::ControlType;
-
-call::ControlMessage message_of(ControlType type, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0) {
-  call::ControlMessage message;
-  message.type = type;
-  message.a = a;
-  message.b = b;
-  message.c = c;
-  return message;
-}
 
 // The name that was asked for, or the only fleet that runs.
 std::string choose_fleet(std::string_view wanted) {
@@ -108,7 +100,7 @@ call::ControlMessage RemoteScheduler::exchange(const call::ControlMessage& quest
 }
 
 std::string RemoteScheduler::ask(const std::string& request, bool patient) {
-  auto question = message_of(ControlType::request);
+  ControlMessage question{ControlType::request};
   question.text = request;
   return exchange(question, patient).text;
 }
@@ -123,7 +115,7 @@ ClientCore& RemoteScheduler::core() {
   if (core_) {
     return *core_;
   }
-  auto hello = message_of(ControlType::client_hello, static_cast<std::uint64_t>(getpid()));
+  ControlMessage hello{ControlType::client_hello, static_cast<std::uint64_t>(getpid())};
   hello.text = version;
   call::ControlMessage welcome = exchange(hello, false);
   if (welcome.type != ControlType::welcome || welcome.descriptors.size() != 2) {
@@ -131,17 +123,17 @@ ClientCore& RemoteScheduler::core() {
   }
   ClientCore::Control control;
   control.subscribe = [this](std::string_view module) {
-    auto question = message_of(ControlType::subscribe);
+    ControlMessage question{ControlType::subscribe};
     question.text = module;
     const auto answer = exchange(question, false);
     return ClientCore::Subscription{static_cast<std::uint32_t>(answer.a), static_cast<std::uint32_t>(answer.c),
                                     Nanoseconds(static_cast<std::int64_t>(answer.b))};
   };
   control.want_arena = [this](std::uint64_t lane, std::uint64_t bytes) {
-    send(message_of(ControlType::arena_wanted, lane, 0, bytes));
+    send({ControlType::arena_wanted, lane, 0, bytes});
   };
   control.violation = [this](std::uint64_t runner, std::string what) {
-    auto message = message_of(ControlType::violation, runner);
+    ControlMessage message{ControlType::violation, runner};
     message.text = std::move(what);
     send(message);
   };
@@ -154,7 +146,7 @@ ClientCore& RemoteScheduler::core() {
     const std::lock_guard lock(mutex_);
     core_ = std::make_unique<ClientCore>(std::move(route), std::move(epochs), std::move(control));
   }
-  send(message_of(ControlType::epochs_mapped));
+  send({ControlType::epochs_mapped});
   return *core_;
 }
 
@@ -226,7 +218,7 @@ void RemoteScheduler::handle(call::ControlMessage& message) {
       offer.spin = (message.c >> 32 & 1) != 0;
       offer.facts = std::move(message.text);
       core->lane_offered(offer, std::move(message.descriptors[0]));
-      send(message_of(ControlType::lane_mapped_client, offer.lane));
+      send({ControlType::lane_mapped_client, offer.lane});
       offers_.emplace(offer.lane, std::move(offer));
     }
     return;
@@ -235,19 +227,19 @@ void RemoteScheduler::handle(call::ControlMessage& message) {
       core->lane_opened(message.a, std::move(message.descriptors[0]));
       runners_[offer->second.runner] = std::move(message.descriptors[1]);
       offers_.erase(offer);
-      send(message_of(ControlType::lane_ready_client, message.a));
+      send({ControlType::lane_ready_client, message.a});
     }
     return;
   case ControlType::arena_offer:
     if (has_descriptor) {
       core->arena_offered(message.a, number, std::move(message.descriptors[0]));
-      send(message_of(ControlType::arena_mapped, message.a, number));
+      send({ControlType::arena_mapped, message.a, number});
     }
     return;
   case ControlType::arena_open:
     if (has_descriptor) {
       core->arena_opened(message.a, number, std::move(message.descriptors[0]));
-      send(message_of(ControlType::arena_ready, message.a, number));
+      send({ControlType::arena_ready, message.a, number});
     }
     return;
   case ControlType::arena_ready: core->arena_usable(message.a, number); return;

@@ -87,9 +87,7 @@ void Runner::send_module() {
     descriptors.push_back(counters.get());
   }
   send(load, descriptors);
-  call::ControlMessage probe;
-  probe.type = call::ControlType::probe;
-  send(probe);
+  send({call::ControlType::probe});
 }
 
 void Runner::send(const call::ControlMessage& message, std::span<const int> descriptors) {
@@ -178,10 +176,7 @@ void Runner::drain(Nanoseconds timeout) {
   }
   state_ = RunnerState::draining;
   deadline_ = deadline_after(monotonic_now(), timeout);
-  call::ControlMessage message;
-  message.type = call::ControlType::drain;
-  message.a = deadline_;
-  send(message);
+  send({call::ControlType::drain, deadline_});
 }
 
 void Runner::stop() {
@@ -190,9 +185,7 @@ void Runner::stop() {
   }
   state_ = RunnerState::stopping;
   deadline_ = deadline_after(monotonic_now(), spec_.stop_timeout);
-  call::ControlMessage message;
-  message.type = call::ControlType::stop;
-  send(message);
+  send({call::ControlType::stop});
 }
 
 void Runner::end_by_force(std::string reason) {

@@ -1,0 +1,272 @@
+#pragma once
+
+// The positions of one of many producers of a ring: one total order, claimed with one exchange and published with one
+// release store. A producer that dies anywhere leaves nothing that a survivor cannot name: the tail word says whose the
+// latest claim is and how long, and whoever claims next first sees to it that this stands in the descriptor array
+// (helping). It knows nothing of slots, processes or time, and nothing in it waits.
+//
+//   claim:    tail → described? room? → tail := {end of the latest, count, owner}      (exchange)
+//   publish:  descriptor := committed                                                  (release store)
+//
+// A producer that is *stopped* between the two stops the readers there, and the others a lap later, until it goes on or
+// is killed and repaired. Where that is too much, give each producer a ring of its own.
+//
+// Room. Claims go up to `granted`, a word that all producers share. Whoever needs more looks at the gates (a gate is
+// never ahead of an unfinished claim) or, without readers, for the first unfinished claim, and then, as with one
+// producer (sequencer.hpp): states the limit, barrier, looks whether anybody joined, and only then grants.
+
+#include "ringfleet/base/assert.hpp"
+#include "ringfleet/base/bits.hpp"
+#include "ringfleet/ring/active_lines.hpp"
+#include "ringfleet/ring/gate.hpp"
+#include "ringfleet/ring/parking.hpp"
+#include "ringfleet/ring/sequencer.hpp"
+#include "ringfleet/ring/shared_claims.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+namespace ringfleet::ring {
+
+// What keeps a claim from succeeding: a reader, or without readers an unfinished claim.
+struct Blocker {
+  std::optional<std::size_t> line;
+  std::uint64_t incarnation = 0; // of the reader on that line
+  std::uint64_t position = 0;    // the gate that is needed, or where the unfinished claim begins
+};
+
+// One thread at a time, under an owner number that nobody else uses. The lines must outlive it.
+template <class A = Atomics>
+class SharedSequencer {
+public:
+  SharedSequencer(const SharedRingLines& lines, std::uint32_t owner) noexcept
+      : lines_(lines), shared_(lines.shared), capacity_(lines.capacity()), owner_(owner),
+        step_(std::max<std::uint64_t>(1, lines.capacity() / 8)) {
+    RINGFLEET_ASSERT(is_power_of_two(capacity_) && capacity_ <= shared_capacity_max,
+                     "the capacity of a ring is a power of two");
+    RINGFLEET_ASSERT(owner != 0 && owner < owners_max, "an owner number was taken");
+  }
+
+  // `count` positions from `first` on, to be filled and published, or aborted, as one. Several claims may be open at
+  // once. Lock-free: it starts over only when another producer has claimed. 0 < `count` <= largest_claim().
+  [[nodiscard]] ClaimResult try_claim(std::uint64_t count, std::uint64_t& first) noexcept {
+    return claim<false>(count, first);
+  }
+  // The same, with slots that lie behind each other in memory: where too few are left before the end of the ring, those
+  // are claimed and aborted.
+  [[nodiscard]] ClaimResult try_claim_contiguous(std::uint64_t count, std::uint64_t& first) noexcept {
+    return claim<true>(count, first);
+  }
+
+  // Readers see the whole claim, as soon as all before it are finished.
+  void commit(std::uint64_t first, std::uint64_t count) noexcept { finish(first, count, Fate::committed); }
+  // Readers skip the whole claim.
+  void abort(std::uint64_t first, std::uint64_t count) noexcept { finish(first, count, Fate::aborted); }
+
+  // After a claim that begins at `before` and ends at `after` was finished: does a reader, or a producer, wait for it?
+  [[nodiscard]] bool is_awaited(std::uint64_t before, std::uint64_t after) noexcept {
+    A::step("parking.published");
+    // SYNC ring.parking: barrier, then loads; pairs with the barrier in announce_wait.
+    A::store_load_barrier();
+    refresh();
+    bool awaited = is_awaited_behind_barrier<A>(shared_->awaited_descriptor, before, after);
+    for (const auto line : active_.lines()) {
+      awaited = awaited || is_awaited_behind_barrier<A>(lines_.readers[line].awaited_cursor, before, after);
+    }
+    return awaited;
+  }
+
+  // After `full`: whose fault is it? Empty when there may be room by now.
+  [[nodiscard]] std::optional<Blocker> blocker(std::uint64_t count) noexcept {
+    const auto needed = latest_claim<A>(lines_).end() + count - capacity_;
+    refresh();
+    std::optional<Blocker> slowest;
+    bool is_gated = false;
+    for (const auto line : active_.lines()) {
+      const auto incarnation = A::load_acquire(lines_.readers[line].incarnation);
+      const auto gate = gate_of(line);
+      is_gated = is_gated || gate != no_reader;
+      if (gate != no_reader && is_before(gate, needed)) {
+        slowest = {.line = line, .incarnation = incarnation, .position = needed};
+      }
+    }
+    if (!is_gated) {
+      const auto position = first_unfinished<A>(lines_);
+      if (is_before(position, needed)) {
+        return Blocker{.line = {}, .position = position};
+      }
+    }
+    return slowest;
+  }
+  [[nodiscard]] bool is_blocking(const Blocker& blocker) const noexcept {
+    if (!blocker.line) {
+      const auto claim = next_claim<A>(lines_, blocker.position, latest_claim<A>(lines_));
+      return claim.begin == blocker.position && claim.fate == Fate::claimed;
+    }
+    const auto gate = gate_of(*blocker.line);
+    return gate != no_reader && is_before(gate, blocker.position) &&
+           A::load_acquire(lines_.readers[*blocker.line].incarnation) == blocker.incarnation;
+  }
+
+  // Before parking on an unfinished claim; afterwards look once more, and only then sleep. Producers share the flag,
+  // and it only moves forward. True: somebody else's wait was replaced, for a claim that is finished by now; ring the
+  // bell.
+  [[nodiscard]] bool announce_descriptor(std::uint64_t position) noexcept {
+    auto current = A::load_acquire(shared_->awaited_descriptor);
+    bool is_replaced = false;
+    while (!is_replaced && is_before(current, position + 1)) {
+      // SYNC ring.parking: exchange, then barrier; pairs with the barrier in is_awaited.
+      is_replaced = A::compare_exchange(shared_->awaited_descriptor, current, position + 1);
+    }
+    A::step("parking.announced");
+    A::store_load_barrier();
+    return is_replaced;
+  }
+
+  // As with one producer: nobody waits any more for whoever took this line as its `incarnation`-th. Then ring the bell.
+  [[nodiscard]] bool evict(std::size_t line, std::uint64_t incarnation) noexcept {
+    if (incarnation == 0 || A::load_acquire(lines_.readers[line].incarnation) != incarnation) {
+      return false;
+    }
+    // SYNC ring.evict: release, then a barrier before anything is overwritten; pairs with the acquire barrier in
+    // SharedReaderSequencer::is_evicted.
+    raise_to<A>(lines_.evicted[line], incarnation);
+    A::step("ring.evicted");
+    A::store_load_barrier();
+    return true;
+  }
+  // Nothing more will be published, by anybody. Then ring the bell.
+  void close() noexcept {
+    // SYNC ring.closed: release; pairs with the acquire in is_closed.
+    A::store_release(shared_->closed, std::uint64_t{1});
+  }
+
+  [[nodiscard]] std::uint32_t owner() const noexcept { return owner_; }
+  [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
+  [[nodiscard]] std::uint64_t largest_claim() const noexcept { return std::min(capacity_, claim_length_max); }
+  [[nodiscard]] const SharedRingLines& lines() const noexcept { return lines_; }
+
+private:
+  template <bool is_contiguous>
+  [[nodiscard]] ClaimResult claim(std::uint64_t count, std::uint64_t& first) noexcept {
+    RINGFLEET_DEBUG_ASSERT(count != 0 && count <= largest_claim(), "a claim that can never succeed");
+    // SYNC shared.tail: acquire; pairs with the release below. Receives: every descriptor below the latest claim.
+    auto word = A::load_acquire(shared_->tail);
+    for (;;) {
+      A::step("shared.tail_seen");
+      // SYNC shared.granted: acquire; pairs with the release in extend. Receives: that the slots are not used any more.
+      const auto granted = A::load_acquire(shared_->granted);
+      const auto latest = claim_of_tail(word, granted);
+      const auto end = latest.end();
+      auto length = count;
+      if constexpr (is_contiguous) {
+        const auto left = capacity_ - (end & (capacity_ - 1));
+        length = left < count ? left : count;
+      }
+      if (is_before(granted, end + length) && !extend(end, length)) [[unlikely]] {
+        return ClaimResult::full;
+      }
+      if (latest.begin != finished_last_ && !describe<A>(lines_, latest)) [[unlikely]] {
+        word = A::load_acquire(shared_->tail);
+        continue;
+      }
+      // SYNC shared.tail: exchange, release; pairs with the acquire above. Publishes: the descriptor of the claim
+      // before. When it fails, somebody else has claimed; `word` is what that was.
+      const auto claimed = tail_word({.begin = end, .length = length, .owner = owner_});
+      if (!A::compare_exchange(shared_->tail, word, claimed)) {
+        continue;
+      }
+      A::step("shared.claimed");
+      if constexpr (is_contiguous) {
+        if (length != count) {
+          abort(end, length);
+          word = claimed;
+          continue;
+        }
+      }
+      first = end;
+      return ClaimResult::claimed;
+    }
+  }
+
+  void finish(std::uint64_t first, std::uint64_t count, Fate fate) noexcept {
+    A::step("shared.filled");
+    const Claim claim{.begin = first, .length = count, .owner = owner_, .fate = fate};
+    // SYNC shared.descriptor: release; pairs with the acquire in look_at. Publishes: the slots of the claim. A plain
+    // store: until it is finished only its owner and its helpers write this cell, and theirs is an exchange from an
+    // older value.
+    A::store_release(lines_.descriptor(first), descriptor_of(claim, lines_.lap(first)));
+    finished_last_ = first;
+    A::step("shared.finished");
+  }
+
+  // `no_reader` when the line holds nothing back.
+  [[nodiscard]] std::uint64_t gate_of(std::size_t line) const noexcept {
+    const auto& reader = lines_.readers[line];
+    const auto gate = reader.gate.template observe<A>();
+    return is_gating(gate) && !is_evicted<A>(lines_.evicted[line], reader) ? gate : no_reader;
+  }
+  [[nodiscard]] std::uint64_t least_gate() const noexcept {
+    auto least = no_reader;
+    for (const auto line : active_.lines()) {
+      const auto gate = gate_of(line);
+      if (gate != no_reader && (least == no_reader || is_before(gate, least))) {
+        least = gate;
+      }
+    }
+    return least;
+  }
+  void refresh() noexcept {
+    if (active_.is_stale(*lines_.joins)) [[unlikely]] {
+      active_.refresh(*lines_.joins, lines_.readers, [](std::size_t) { return true; });
+    }
+  }
+
+  [[gnu::noinline]] bool extend(std::uint64_t end, std::uint64_t count) noexcept {
+    const auto needed = end + count;
+    refresh();
+    A::step("shared.looking_at_gates");
+    const auto gate = least_gate();
+    const auto free_from = gate != no_reader ? gate : first_unfinished<A>(lines_);
+    if (is_before(free_from + capacity_, needed)) {
+      return false;
+    }
+    const auto wanted = earlier(free_from + capacity_, later(needed, end + step_));
+    // SYNC ring.limit: release, then a barrier before anything is written below it; for newcomers as ring.join.
+    raise_to<A>(shared_->limit, wanted);
+    A::step("shared.limit_stated");
+    // SYNC ring.join: barrier between the limit and the joins; pairs with the barrier in SharedReaderSequencer::enter.
+    A::store_load_barrier();
+    auto allowed = wanted;
+    if (active_.is_stale(*lines_.joins)) {
+      refresh();
+      if (const auto again = least_gate(); again != no_reader) {
+        allowed = earlier(allowed, again + capacity_);
+      }
+    }
+    raise_to<A>(shared_->finished, free_from);
+    // SYNC shared.granted: exchange, release; pairs with the acquire in try_claim. Publishes: that whoever used the
+    // slots up to here has finished with them.
+    raise_to<A>(shared_->granted, allowed);
+    A::step("shared.granted");
+    return !is_before(allowed, needed);
+  }
+
+  [[nodiscard]] static std::uint64_t earlier(std::uint64_t a, std::uint64_t b) noexcept {
+    return is_before(a, b) ? a : b;
+  }
+  [[nodiscard]] static std::uint64_t later(std::uint64_t a, std::uint64_t b) noexcept {
+    return is_before(a, b) ? b : a;
+  }
+
+  SharedRingLines lines_;
+  SharedLines* shared_;
+  std::uint64_t capacity_;
+  std::uint32_t owner_;
+  std::uint64_t finished_last_ = ~std::uint64_t{0}; // where the claim began that this producer finished last
+  std::uint64_t step_;
+  ActiveLines<A> active_;
+};
+
+} // namespace ringfleet::ring

@@ -1,0 +1,105 @@
+// T13: what survivors do about the claims of the dead; the words of the layout.
+
+#include "shared_fixture.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace ringfleet;
+using namespace ringfleet::ring;
+using namespace ringfleet::ring::test;
+
+namespace {
+
+constexpr std::uint64_t anna = 100;
+constexpr std::uint64_t berta = 200;
+bool anna_is_dead(std::uint64_t identity) {
+  return identity == anna;
+}
+
+} // namespace
+
+TEST_CASE("shared_layout: the tail word and a descriptor give back what was put in, at any position") {
+  for (const std::uint64_t begin : {0ULL, (1ULL << 31) - 1, (1ULL << 42) - 2, (1ULL << 63) - 1, ~0ULL - 8}) {
+    for (const std::uint64_t length : {std::uint64_t{1}, claim_length_max}) {
+      for (const std::uint32_t owner : {1U, owners_max - 1}) {
+        const Claim claim{.begin = begin, .length = length, .owner = owner, .fate = Fate::committed};
+        for (const std::uint64_t ahead : {std::uint64_t{0}, std::uint64_t{2} << 32}) {
+          const auto read = claim_of_tail(tail_word(claim), claim.end() + ahead);
+          CHECK(read.begin == begin);
+          CHECK(read.length == length);
+          CHECK(read.owner == owner);
+        }
+        const auto lap = begin >> 10;
+        const auto read = claim_of_descriptor(descriptor_of(claim, lap), begin, lap);
+        CHECK(read.length == length);
+        CHECK(read.owner == owner);
+        CHECK(read.fate == Fate::committed);
+        CHECK(claim_of_descriptor(descriptor_of(claim, lap), begin, lap + 1).fate == Fate::none);
+      }
+    }
+  }
+}
+
+TEST_CASE("shared_layout: an owner's identity is a pid and a start time") {
+  const os::ProcessIdentity process{.pid = 4'194'303, .start_time_ticks = 123'456'789};
+  CHECK(process_of(owner_identity(process)) == process);
+}
+
+TEST_CASE("shared_ring: a claim of a dead producer is aborted, whether it has its descriptor or not") {
+  for (const bool is_described : {false, true}) {
+    CAPTURE(is_described);
+    SharedTestRing<std::uint64_t> ring(8);
+    auto reader = ring.reader(0);
+    const auto owner = take_owner(ring.lines(), anna, nobody_is_dead);
+    REQUIRE(owner);
+    SharedSequencer<> dead(ring.lines(), *owner);
+    auto survivor = ring.producer();
+    std::uint64_t first = 0;
+    REQUIRE(dead.try_claim(1, first) == ClaimResult::claimed);
+    dead.commit(first, 1);
+    REQUIRE(dead.try_claim(2, first) == ClaimResult::claimed);
+    if (is_described) {
+      CHECK(survivor.try_push(5) == ClaimResult::claimed);
+    }
+    CHECK(reader.available() == 1);
+    CHECK(survivor.repair(anna_is_dead) == 1);
+    CHECK(survivor.repair(anna_is_dead) == 0);
+    CHECK(reader.release(1) == ReadResult::ok);
+    CHECK(reader.available() == (is_described ? 1 : 0));
+    CHECK(reader.position() == 3);
+    CHECK(survivor.try_push(6) == ClaimResult::claimed);
+    CHECK(reader.slot(3) == (is_described ? 5 : 6));
+  }
+}
+
+TEST_CASE("shared_ring: a number that was taken over is never repaired under its old name") {
+  SharedTestRing<std::uint64_t> ring(8);
+  auto reader = ring.reader(0);
+  const auto owner = take_owner(ring.lines(), anna, nobody_is_dead);
+  SharedSequencer<> dead(ring.lines(), *owner);
+  std::uint64_t first = 0;
+  REQUIRE(dead.try_claim(1, first) == ClaimResult::claimed);
+  for (std::uint32_t other = 2; other < owners_max; ++other) {
+    REQUIRE(take_owner(ring.lines(), berta, nobody_is_dead) == other);
+  }
+  CHECK_FALSE(take_owner(ring.lines(), berta, nobody_is_dead));
+  REQUIRE(take_owner(ring.lines(), berta, anna_is_dead) == owner); // has repaired what Anna left
+  SharedSequencer<> heir(ring.lines(), *owner);
+  REQUIRE(heir.try_claim(1, first) == ClaimResult::claimed);
+  CHECK(repair(ring.lines(), *owner, anna) == 0);
+  heir.commit(first, 1);
+  CHECK(reader.available() == 1);
+  CHECK(reader.position() == first);
+  release_owner(ring.lines(), *owner, anna);
+  CHECK(ring.lines().owners->identity[*owner] == berta);
+}
+
+TEST_CASE("shared_ring: a producer that leaves gives its number back") {
+  SharedTestRing<std::uint64_t> ring(8);
+  auto one = ring.producer();
+  const auto number = one.owner();
+  auto two = ring.producer();
+  CHECK(two.owner() != number);
+  one = std::move(two); // what the first one held is released
+  CHECK(ring.producer().owner() == number);
+}

@@ -51,6 +51,13 @@ inline constexpr std::uint32_t clients_max = 256;
 inline constexpr std::uint32_t methods_max = 1'024;
 inline constexpr std::size_t name_bytes_max =
     63; // fleet, module and method names; also fits a sun_path below a runtime directory
+// A ring. A parked producer waits for the bells of its readers, its obituary and its stop word at once.
+inline constexpr std::uint32_t ring_members_max = futex_words_max - 2;
+inline constexpr std::uint32_t ring_unit_bytes_max = 1U << 20; // more than this belongs in the arena
+inline constexpr std::uint64_t ring_capacity_max = 1ULL << 32;
+inline constexpr std::uint64_t ring_bytes_max = 1ULL << 40; // one segment
+inline constexpr std::uint64_t ring_arena_bytes_max = 1ULL << 38;
+
 // Rings that are found by name. With prefix, part and the number of an unfinished file it stays below the shortest
 // longest file name that a file system of Linux has (eCryptfs: 143).
 inline constexpr std::size_t segment_name_bytes_max = 96;

@@ -93,6 +93,10 @@ void seal_single_writer(int fd, std::string_view name) {
   add_seals(fd, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL, name);
 }
 
+void seal_many_writers(int fd, std::string_view name) {
+  add_seals(fd, F_SEAL_SEAL, name);
+}
+
 void seal_immutable(int fd, std::string_view name) {
   add_seals(fd, size_seals | F_SEAL_WRITE | F_SEAL_SEAL, name);
 }

@@ -28,6 +28,9 @@ namespace ringfleet::os {
 // Adds FUTURE_WRITE and SEAL: from now on only the mappings that exist can write. `name` is used in the error text.
 void seal_single_writer(int fd, std::string_view name);
 
+// Adds SEAL only: several processes will write it, and none can lock the others out.
+void seal_many_writers(int fd, std::string_view name);
+
 // Adds WRITE and SEAL: the content is final. Refused by the kernel (wrong_state) while a writable mapping exists.
 void seal_immutable(int fd, std::string_view name);
 

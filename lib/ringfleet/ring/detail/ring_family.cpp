@@ -1,0 +1,83 @@
+#include "ringfleet/ring/detail/ring_family.hpp"
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/os/file.hpp"
+#include "ringfleet/ring/detail/space_parts.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+namespace ringfleet::ring::detail {
+namespace {
+
+void remove(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    throw Error::from_errno(fmt::format("remove '{}'", path), errno);
+  }
+}
+
+} // namespace
+
+void remove_unfinished(const memory::Place& place) {
+  const auto directory = place.directory();
+  const auto whole = memory::parse_file_name(place.backing(), std::filesystem::path(place.path()).filename().string());
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const auto file = memory::parse_file_name(place.backing(), entry->path().filename().string());
+    if (file && file->unfinished && whole && file->name == whole->name) {
+      remove(entry->path().string());
+    }
+  }
+  if (error) {
+    throw Error::from_errno(fmt::format("list directory '{}'", directory), error.value());
+  }
+}
+
+void retire(const memory::Place& place) {
+  const auto path = place.path();
+  const auto file = os::open_regular_file(path, "ring");
+  memory::SegmentHeader header{};
+  try {
+    os::read_at(file.get(), std::as_writable_bytes(std::span(&header, 1)), 0, path);
+  } catch (const Error&) {
+    header.magic = 0; // shorter than a header
+  }
+  if (header.magic != memory::segment_magic) {
+    throw Error(ErrorCode::wrong_state,
+                fmt::format("replace {}: '{}' is not a segment of ringfleet", place.text(), path),
+                "remove it yourself if nobody needs it");
+  }
+  try {
+    const auto segment =
+        memory::Segment::attach_named(path,
+                                      {.kind = memory::SegmentKind::ring,
+                                       .body_bytes_min = sizeof(RingHead),
+                                       .fingerprint = header.fingerprint,
+                                       .any_boot = true},
+                                      os::Access::read_write, {.owner_uid = std::nullopt, .mode_max = 0777});
+    auto& line = reinterpret_cast<RingHead*>(const_cast<std::byte*>(segment.body().data()))->owner;
+    end_ownership(line, OwnerState::replaced);
+    wake_owner_word(line);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::bad_segment && error.code() != ErrorCode::version_mismatch) {
+      throw;
+    }
+  }
+}
+
+void remove_family(const memory::Place& place) {
+  for (const std::string_view part : {std::string_view{}, members_part, arena_part}) {
+    remove(place.path(part));
+  }
+}
+
+} // namespace ringfleet::ring::detail

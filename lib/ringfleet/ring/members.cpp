@@ -1,0 +1,189 @@
+#include "ringfleet/ring/members.hpp"
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/os/futex.hpp"
+#include "ringfleet/ring/bell.hpp"
+#include "ringfleet/ring/member_protocol.hpp"
+#include "ringfleet/ring/process_judge.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace ringfleet::ring {
+namespace {
+
+std::string text_of(const MemberId& id) {
+  std::array<char, member_id_bytes> text{};
+  std::memcpy(text.data(), id.data(), text.size());
+  return {text.data(), ::strnlen(text.data(), text.size())};
+}
+
+std::optional<Member> copy_of(const MemberTable& table, std::size_t line) {
+  const MemberProtocol<> protocol(table.lines, table.readers, {});
+  const auto word = protocol.look(line);
+  if (word.state == MemberState::free) {
+    return std::nullopt;
+  }
+  const auto& from = table.lines[line];
+  Member member;
+  member.line = static_cast<std::uint32_t>(line);
+  member.incarnation = word.incarnation;
+  member.state = word.state;
+  member.role = static_cast<MemberRole>(Atomics::load_acquire(from.role));
+  member.id = text_of(protocol.id_of(line));
+  member.pid = word.has_actor() ? word.actor.pid : Atomics::load_acquire(from.pid);
+  member.position = table.readers[line].gate.observe();
+  member.joined_at_ns = Atomics::load_acquire(from.joined_at);
+  if (word.state == MemberState::kept) {
+    member.position = Atomics::load_acquire(from.kept_position);
+  }
+  return protocol.look(line) == word ? std::optional(member) : std::nullopt;
+}
+
+} // namespace
+
+std::vector<Member> list_members(const MemberTable& table) {
+  std::vector<Member> members;
+  for (std::size_t line = 0; line < table.lines.size(); ++line) {
+    if (auto member = copy_of(table, line)) {
+      members.push_back(std::move(*member));
+    }
+  }
+  return members;
+}
+
+// One watch for each actor on each line: a member, or somebody who is in the middle of a step.
+struct Members::State {
+  struct Watch {
+    MemberWord word;
+    memory::Watcher::WatchId id = 0;
+  };
+
+  State(const RingSpace& s, memory::Watcher& w, Nanoseconds g)
+      : table(s.members()), protocol(table.lines, table.readers, ActorMark::of(os::own_identity())), watcher(w),
+        grace(g), watches(table.lines.size()) {}
+
+  void scan();
+  // Without the mutex: the callbacks take it.
+  void unwatch(const std::vector<memory::Watcher::WatchId>& ids) {
+    for (const auto id : ids) {
+      watcher.unwatch(id);
+    }
+  }
+  void settle(std::size_t line, std::vector<memory::Watcher::WatchId>& outdated);
+  void died(std::size_t line, const MemberWord& word);
+
+  MemberTable table;
+  MemberProtocol<> protocol;
+  memory::Watcher& watcher;
+  Nanoseconds grace;
+  std::uint64_t joins_seen = ~std::uint64_t{0}; // relaxed: a hint; the truth is under the mutex
+  std::mutex mutex;                             // guards what follows
+  std::vector<Watch> watches;
+  std::vector<Member> obituaries;
+  bool is_over = false; // no further watch is begun
+};
+
+// With the mutex. What is dead is cleared, what lives is watched.
+void Members::State::settle(std::size_t line, std::vector<memory::Watcher::WatchId>& outdated) {
+  auto& watch = watches[line];
+  while (true) {
+    const auto before = copy_of(table, line);
+    const auto word = protocol.look(line);
+    if (watch.id != 0 && watch.word != word) {
+      outdated.push_back(std::exchange(watch.id, 0));
+    }
+    if (!word.has_actor() || watch.id != 0 || is_over) {
+      return;
+    }
+    if (const auto pidfd = open_living(word.actor)) {
+      watch.word = word;
+      watch.id = watcher.watch_death(*pidfd, [this, line, word] { died(line, word); });
+      return;
+    }
+    const auto kept_until = deadline_after(monotonic_now(), grace);
+    const auto after = protocol.settle(line, kept_until, is_surely_dead);
+    if (before && before->state == MemberState::joined && after != word) {
+      obituaries.push_back(*before);
+      ring_bell(table.readers[line].bell, true); // its followers, and a parked producer
+    }
+  }
+}
+
+// On the watcher's thread. It changes the obituary afterwards, which wakes a parked producer.
+void Members::State::died(std::size_t line, const MemberWord& word) {
+  std::vector<memory::Watcher::WatchId> outdated;
+  {
+    const std::lock_guard lock(mutex);
+    auto& watch = watches[line];
+    if (watch.id != 0 && watch.word == word) {
+      watch.id = 0; // it has fired
+    }
+    try {
+      settle(line, outdated);
+    } catch (const Error&) {
+      // Out of descriptors: nothing was changed, and the next scan looks at every line again.
+      Atomics::store_relaxed(joins_seen, ~std::uint64_t{0});
+    }
+  }
+  unwatch(outdated);
+}
+
+void Members::State::scan() {
+  // SYNC ring.joins: acquire; pairs with the release in Membership::join. Receives: the newcomer's line.
+  const auto joins = table.joins->observe();
+  if (Atomics::load_relaxed(joins_seen) == joins) {
+    return;
+  }
+  std::vector<memory::Watcher::WatchId> outdated;
+  {
+    const std::lock_guard lock(mutex);
+    for (std::size_t line = 0; line < watches.size(); ++line) {
+      settle(line, outdated);
+    }
+    Atomics::store_relaxed(joins_seen, joins);
+  }
+  unwatch(outdated);
+}
+
+Members::Members(const RingSpace& space, memory::Watcher& watcher, Nanoseconds grace)
+    : space_(space), state_(std::make_unique<State>(space, watcher, grace)) {
+  scan();
+}
+
+Members::~Members() {
+  std::vector<memory::Watcher::WatchId> all;
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->is_over = true;
+    for (auto& watch : state_->watches) {
+      all.push_back(std::exchange(watch.id, 0));
+    }
+  }
+  state_->unwatch(all);
+}
+
+void Members::scan() {
+  state_->scan();
+}
+
+std::vector<Member> Members::take_obituaries() {
+  const std::lock_guard lock(state_->mutex);
+  return std::exchange(state_->obituaries, {});
+}
+
+std::uint32_t Members::count_readers() const {
+  const auto members = list();
+  return static_cast<std::uint32_t>(std::count_if(members.begin(), members.end(), [](const Member& member) {
+    return member.state == MemberState::joined && member.role != MemberRole::producer;
+  }));
+}
+
+const std::uint64_t& Members::joins_word() const noexcept {
+  return state_->table.joins->value;
+}
+
+} // namespace ringfleet::ring

@@ -1,0 +1,114 @@
+#include "ringfleet/ring/ring_space.hpp"
+
+#include "ringfleet/base/assert.hpp"
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/ring/bell.hpp"
+#include "ringfleet/ring/detail/space_parts.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace ringfleet::ring {
+
+RingSpace::RingSpace() noexcept = default;
+RingSpace::RingSpace(RingSpace&&) noexcept = default;
+
+RingSpace& RingSpace::operator=(RingSpace&& other) noexcept {
+  RingSpace taken(std::move(other));
+  std::swap(parts_, taken.parts_);
+  std::swap(role_, taken.role_);
+  return *this;
+}
+
+RingSpace::RingSpace(std::shared_ptr<detail::SpaceParts> parts, SpaceRole role) noexcept
+    : parts_(std::move(parts)), role_(role) {}
+
+RingSpace::~RingSpace() {
+  if (parts_ != nullptr) {
+    end_ownership();
+  }
+}
+
+RingSpace RingSpace::share() const {
+  require_here();
+  return {parts_, SpaceRole::reader};
+}
+
+const memory::Place& RingSpace::place() const noexcept {
+  return parts_->place;
+}
+
+const RingFacts& RingSpace::facts() const noexcept {
+  return parts_->facts;
+}
+
+RingLines RingSpace::lines() const {
+  require_here();
+  return {parts_->ring.producer, parts_->ring.evicted, &parts_->members.head->joins, parts_->members.readers,
+          parts_->facts.capacity};
+}
+
+MemberTable RingSpace::members() const {
+  require_here();
+  return {parts_->members.lines, parts_->members.readers, &parts_->members.head->joins};
+}
+
+std::span<std::byte> RingSpace::units() const {
+  require_here();
+  return parts_->ring.units;
+}
+
+std::span<std::byte> RingSpace::arena() const {
+  require_here();
+  return parts_->arena;
+}
+
+std::span<std::byte> RingSpace::units_of(std::size_t unit_bytes) const {
+  RINGFLEET_ASSERT(unit_bytes == facts().unit_bytes, "a ring is used with the element it was attached for");
+  return units();
+}
+
+Owner RingSpace::owner() const noexcept {
+  return is_here() ? detail::owner_of(parts_->ring.head->owner) : Owner{};
+}
+
+const std::uint64_t& RingSpace::owner_word() const noexcept {
+  return parts_->ring.head->owner.word;
+}
+
+const PidScope& RingSpace::scope() const noexcept {
+  return parts_->members.head->scope;
+}
+
+void RingSpace::end_ownership() noexcept {
+  if (role_ != SpaceRole::owner || !is_here()) {
+    return;
+  }
+  role_ = SpaceRole::reader;
+  auto& producer = *parts_->ring.producer;
+  auto& line = parts_->ring.head->owner;
+  // SYNC ring.closed: release; pairs with the acquire in is_closed. Publishes: the last cursor.
+  Atomics::store_release(producer.closed, std::uint64_t{1});
+  ring::end_ownership(line, OwnerState::absent);
+  // Readers of one ring sleep in this process or in others.
+  ring_bell(producer.bell, true);
+  os::futex_wake(producer.bell, os::wake_all, false);
+  detail::wake_owner_word(line);
+  parts_->lock.reset();
+}
+
+bool RingSpace::is_here() const noexcept {
+  return parts_ != nullptr && parts_->home.is_here();
+}
+
+void RingSpace::require_here() const {
+  RINGFLEET_ASSERT(parts_ != nullptr, "an empty handle has no memory");
+  if (!parts_->home.is_here()) {
+    throw Error(ErrorCode::wrong_state,
+                fmt::format("{}: this process was forked from the one that opened it", parts_->place.text()),
+                "open the ring again in the child");
+  }
+}
+
+} // namespace ringfleet::ring

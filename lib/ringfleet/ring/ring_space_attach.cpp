@@ -1,0 +1,178 @@
+// Attaching to rings that somebody else made.
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/os/directory_watch.hpp"
+#include "ringfleet/ring/detail/pid_scope.hpp"
+#include "ringfleet/ring/detail/space_parts.hpp"
+#include "ringfleet/ring/process_judge.hpp"
+#include "ringfleet/ring/ring_space.hpp"
+
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+namespace ringfleet::ring {
+namespace {
+
+// Where a waiting attach stands; a timeout names it.
+enum class AttachState : std::uint8_t { awaiting_name, awaiting_scope, awaiting_owner };
+
+const char* to_string(AttachState state) noexcept {
+  switch (state) {
+  case AttachState::awaiting_name: return "nobody has created it";
+  case AttachState::awaiting_scope:
+    return "it is from an earlier boot or another PID namespace and nobody continues it";
+  case AttachState::awaiting_owner: return "it is there, but nobody alive owns it";
+  }
+  return "unknown";
+}
+
+Error timed_out(const memory::Place& place, AttachState state) {
+  return Error(ErrorCode::timed_out, fmt::format("wait for {}: {}", place.text(), to_string(state)),
+               "start its producer");
+}
+
+os::Access members_access(SpaceRole role) noexcept {
+  return role == SpaceRole::observer ? os::Access::read_only : os::Access::read_write;
+}
+
+std::shared_ptr<detail::SpaceParts> map(const memory::Place& place, const RingExpectation& expected, SpaceRole role) {
+  for (int attempt = 0;; ++attempt) {
+    try {
+      return detail::map_named(place, expected, os::Access::read_only, members_access(role));
+    } catch (const Error& error) {
+      // Between our looks at two of its files the ring was replaced, unless it is damaged; then we find it so again.
+      const bool is_half = error.code() == ErrorCode::not_found && ::access(place.path().c_str(), F_OK) == 0;
+      const bool is_mixed = error.code() == ErrorCode::bad_segment;
+      if (attempt == 2 || (!is_half && !is_mixed)) {
+        throw error.in("attach " + place.text());
+      }
+    }
+  }
+}
+
+// Every event of the directory ends a wait, so each look is at something new.
+template <class Look>
+auto look_until(const memory::Place& place, MonotonicNs deadline, AttachState& state, Look&& look) {
+  os::DirectoryWatch watch(place.directory());
+  while (true) {
+    if (auto found = look()) {
+      return std::move(*found);
+    }
+    if (!watch.wait(deadline)) {
+      throw timed_out(place, state);
+    }
+  }
+}
+
+// A living owner, or the deadline. An owner that dies while we wait changes nothing here: the next one changes the
+// word.
+void await_owner(const RingSpace& space, MonotonicNs deadline) {
+  while (true) {
+    const auto seen = static_cast<std::uint32_t>(Atomics::load_acquire(space.owner_word()));
+    const auto owner = space.owner();
+    if (owner.state == OwnerState::replaced) {
+      throw Error(ErrorCode::wrong_state, fmt::format("wait for {}: it was replaced meanwhile", space.place().text()),
+                  "attach again");
+    }
+    if (owner.state == OwnerState::owned && !is_surely_dead(ActorMark::of(owner.process))) {
+      return;
+    }
+    const auto result = os::futex_wait(futex_half(space.owner_word()), seen, deadline);
+    if (result == os::WaitResult::timed_out) {
+      throw timed_out(space.place(), AttachState::awaiting_owner);
+    }
+  }
+}
+
+} // namespace
+
+RingSpace RingSpace::attach(const memory::Place& place, const RingExpectation& expected, SpaceRole role) {
+  if (!place.is_named()) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("attach {}: it has no name", place.text()),
+                "share the handle, or pass its descriptors");
+  }
+  auto parts = map(place, expected, role);
+  if (role != SpaceRole::observer) {
+    detail::require_same_scope(detail::scope_of(parts->members.head->scope), place.text());
+  }
+  return {std::move(parts), role};
+}
+
+RingSpace RingSpace::await(const memory::Place& place, const RingExpectation& expected, MonotonicNs deadline,
+                           bool for_owner, SpaceRole role) {
+  auto state = AttachState::awaiting_name;
+  auto space = look_until(place, deadline, state, [&]() -> std::optional<RingSpace> {
+    try {
+      return attach(place, expected, role);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::not_found) {
+        state = AttachState::awaiting_name;
+        return std::nullopt;
+      }
+      const auto lock = place.path(detail::lock_part);
+      if (error.code() == ErrorCode::wrong_state && os::FileLock::state_hint(lock) != os::FileLock::State::held) {
+        state = AttachState::awaiting_scope;
+        return std::nullopt;
+      }
+      throw;
+    }
+  });
+  if (for_owner) {
+    await_owner(space, deadline);
+  }
+  return space;
+}
+
+std::vector<os::Descriptor> RingSpace::descriptors() const {
+  require_here();
+  std::vector<os::Descriptor> all;
+  for (const auto* segment : {&parts_->ring_segment, &parts_->member_segment, &parts_->arena_segment}) {
+    if (segment->descriptor()) {
+      all.push_back(segment->descriptor().duplicate());
+    }
+  }
+  if (all.size() < 2) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("pass on {}: it has no descriptors", parts_->place.text()),
+                "use an anonymous or a named ring");
+  }
+  return all;
+}
+
+RingSpace RingSpace::attach(std::vector<os::Descriptor> descriptors, const RingExpectation& expected,
+                            std::string_view label) {
+  auto parts = std::make_shared<detail::SpaceParts>(memory::Place::anonymous(label));
+  const auto text = parts->place.text();
+  if (descriptors.size() < 2 || descriptors.size() > 3) {
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("attach {}: {} descriptors, expected 2 or 3", text, descriptors.size()));
+  }
+  memory::Expectation wanted{
+      .kind = memory::SegmentKind::ring, .body_bytes_min = sizeof(RingHead), .fingerprint = expected.fingerprint};
+  parts->ring_segment = memory::Segment::attach_reader(std::move(descriptors[0]), wanted, text);
+  const auto shape = detail::take_shape(parts->ring_segment, text);
+  parts->facts = detail::check_shape(shape, text);
+  detail::check_facts(parts->facts, expected, text);
+  parts->facts.birth = parts->ring_segment.header().generation;
+  parts->facts.fingerprint = expected.fingerprint;
+  wanted.generation = parts->facts.birth;
+  wanted.kind = memory::SegmentKind::members;
+  wanted.body_bytes_min = detail::members_body_bytes(shape);
+  parts->member_segment = memory::Segment::attach_writer(std::move(descriptors[1]), wanted, text);
+  if (shape.arena_bytes != 0) {
+    if (descriptors.size() != 3) {
+      throw Error(ErrorCode::invalid_argument, fmt::format("attach {}: the descriptor of its arena is missing", text));
+    }
+    wanted.kind = memory::SegmentKind::arena;
+    wanted.body_bytes_min = shape.arena_bytes;
+    parts->arena_segment = memory::Segment::attach_reader(std::move(descriptors[2]), wanted, text);
+  }
+  parts->carve(shape);
+  detail::require_same_scope(detail::scope_of(parts->members.head->scope), text);
+  return {std::move(parts), SpaceRole::reader};
+}
+
+} // namespace ringfleet::ring

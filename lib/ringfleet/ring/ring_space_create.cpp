@@ -1,0 +1,236 @@
+// Making rings, and continuing those whose owner is gone.
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/memory/boot_id.hpp"
+#include "ringfleet/os/memory_file.hpp"
+#include "ringfleet/os/memory_placement.hpp"
+#include "ringfleet/ring/detail/pid_scope.hpp"
+#include "ringfleet/ring/detail/ring_family.hpp"
+#include "ringfleet/ring/detail/space_parts.hpp"
+#include "ringfleet/ring/ring_space.hpp"
+
+#include <cstring>
+#include <random>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ringfleet::ring {
+namespace {
+
+using detail::SpaceParts;
+
+std::uint64_t new_birth() {
+  std::random_device random;
+  return std::uint64_t{random()} << 32 | random();
+}
+
+Owner own_owner(std::uint64_t generation) {
+  const auto scope = detail::own_scope();
+  return {.state = OwnerState::owned,
+          .generation = generation,
+          .process = os::own_identity(),
+          .pid_namespace = scope.pid_namespace,
+          .boot_id = scope.boot_id};
+}
+
+RingExpectation expectation_of(const RingSpec& spec) {
+  return {.unit_bytes = spec.unit_bytes,
+          .fingerprint = spec.fingerprint,
+          .capacity = spec.capacity,
+          .waiting = spec.waiting,
+          .lossy_allowed = spec.lossy_allowed,
+          .producers = spec.producers,
+          .trust = {.owner_uid = std::nullopt, .mode_max = spec.options.mode},
+          .mapping = spec.options.mapping};
+}
+
+struct SegmentSpecs {
+  memory::SegmentSpec ring;
+  memory::SegmentSpec members;
+  memory::SegmentSpec arena;
+};
+
+SegmentSpecs specs_of(const RingSpec& spec, const RingShape& shape) {
+  memory::SegmentSpec one{.kind = memory::SegmentKind::ring,
+                          .body_bytes = detail::ring_body_bytes(shape),
+                          .generation = new_birth(),
+                          .fingerprint = spec.fingerprint};
+  SegmentSpecs all{one, one, one};
+  all.members.kind = memory::SegmentKind::members;
+  all.members.body_bytes = detail::members_body_bytes(shape);
+  all.arena.kind = memory::SegmentKind::arena;
+  all.arena.body_bytes = shape.arena_bytes;
+  return all;
+}
+
+// Nobody else sees the memory yet. It is zeroed.
+void format_space(detail::RingParts& ring, detail::MemberParts& members, const RingShape& shape) {
+  std::memcpy(&ring.head->shape, &shape, sizeof(shape));
+  const auto scope = detail::own_scope();
+  std::memcpy(members.head->scope.boot_id, scope.boot_id.data(), sizeof(members.head->scope.boot_id));
+  members.head->scope.pid_namespace = scope.pid_namespace;
+  format_ring({ring.producer, ring.evicted, &members.head->joins, members.readers, shape.capacity});
+  write_owner(ring.head->owner, own_owner(1));
+}
+
+// After the segments are attached and known to be of this process' making.
+std::shared_ptr<SpaceParts> finished(std::shared_ptr<SpaceParts> parts, const RingShape& shape, const RingSpec& spec) {
+  parts->facts = detail::check_shape(shape, spec.place.text());
+  parts->facts.fingerprint = spec.fingerprint;
+  parts->facts.birth = parts->ring_segment.header().generation;
+  parts->carve(shape);
+  return parts;
+}
+
+std::shared_ptr<SpaceParts> create_heap(const RingSpec& spec) {
+  const auto shape = detail::shape_of(spec);
+  const auto specs = specs_of(spec, shape);
+  auto parts = std::make_shared<SpaceParts>(spec.place);
+  os::watch_forks();
+  parts->ring_segment = memory::Segment::heap(specs.ring);
+  parts->member_segment = memory::Segment::heap(specs.members);
+  if (shape.arena_bytes != 0) {
+    parts->arena_segment = memory::Segment::heap(specs.arena);
+  }
+  parts = finished(std::move(parts), shape, spec);
+  format_space(parts->ring, parts->members, shape);
+  return parts;
+}
+
+memory::Segment create_anonymous(const RingSpec& spec, const memory::SegmentSpec& segment, std::string_view part) {
+  const auto label = part.empty() ? spec.place.name() : fmt::format("{}+{}", spec.place.name(), part);
+  const auto& wishes = spec.options.mapping;
+  auto file = memory::create_anonymous_segment(label, segment, wishes.huge_pages);
+  auto mapped = memory::Segment::attach_writer(
+      std::move(file), {.kind = segment.kind, .body_bytes_min = segment.body_bytes, .fingerprint = segment.fingerprint},
+      label);
+  os::place_memory(mapped.descriptor().get(), mapped.body(), true, wishes, label);
+  return mapped;
+}
+
+std::shared_ptr<SpaceParts> create_anonymous(const RingSpec& spec) {
+  const auto shape = detail::shape_of(spec);
+  const auto specs = specs_of(spec, shape);
+  auto parts = std::make_shared<SpaceParts>(spec.place);
+  parts->ring_segment = create_anonymous(spec, specs.ring, {});
+  parts->member_segment = create_anonymous(spec, specs.members, detail::members_part);
+  if (shape.arena_bytes != 0) {
+    parts->arena_segment = create_anonymous(spec, specs.arena, detail::arena_part);
+  }
+  parts = finished(std::move(parts), shape, spec);
+  format_space(parts->ring, parts->members, shape);
+  memory::seal_segment(parts->ring_segment.descriptor(), spec.place.name());
+  os::seal_many_writers(parts->member_segment.descriptor().get(), spec.place.name());
+  if (shape.arena_bytes != 0) {
+    memory::seal_segment(parts->arena_segment.descriptor(), spec.place.name());
+  }
+  return parts;
+}
+
+// Members and arena appear before the ring, so a ring that is found is whole.
+std::shared_ptr<SpaceParts> create_named(const RingSpec& spec) {
+  const auto shape = detail::shape_of(spec);
+  const auto specs = specs_of(spec, shape);
+  memory::HiddenSegment members(spec.place.path(detail::members_part), specs.members, spec.options);
+  std::unique_ptr<memory::HiddenSegment> arena;
+  if (shape.arena_bytes != 0) {
+    arena = std::make_unique<memory::HiddenSegment>(spec.place.path(detail::arena_part), specs.arena, spec.options);
+  }
+  memory::HiddenSegment ring(spec.place.path(), specs.ring, spec.options);
+  auto ring_parts = detail::carve_ring(ring.body(), shape);
+  auto member_parts = detail::carve_members(members.body(), shape);
+  format_space(ring_parts, member_parts, shape);
+  auto parts = std::make_shared<SpaceParts>(spec.place);
+  parts->member_segment = members.appear();
+  if (arena != nullptr) {
+    parts->arena_segment = arena->appear();
+  }
+  parts->ring_segment = ring.appear();
+  return finished(std::move(parts), shape, spec);
+}
+
+std::shared_ptr<SpaceParts> continue_named(const RingSpec& spec) {
+  const auto label = spec.place.text();
+  auto parts = detail::map_named(spec.place, expectation_of(spec), os::Access::read_write, os::Access::read_write);
+  if (parts->facts.members < spec.members) {
+    throw Error(ErrorCode::bad_segment, fmt::format("{}: number of members is {}, expected at least {}", label,
+                                                    parts->facts.members, spec.members));
+  }
+  if (parts->facts.arena_bytes < spec.arena_bytes) {
+    throw Error(ErrorCode::bad_segment, fmt::format("{}: arena size is {}, expected at least {}", label,
+                                                    parts->facts.arena_bytes, spec.arena_bytes));
+  }
+  auto& producer = *parts->ring.producer;
+  const auto cursor = producer.cursor.observe();
+  const auto limit = producer.limit.observe();
+  if (limit - cursor > parts->facts.capacity) {
+    throw Error(ErrorCode::bad_segment,
+                fmt::format("{}: its limit is {}, expected no more than {} beyond its cursor {}", label, limit,
+                            parts->facts.capacity, cursor));
+  }
+  detail::take_over_scope(parts->members, label);
+  Atomics::store_release(producer.awaited_gate, cursor);
+  Atomics::store_release(producer.closed, std::uint64_t{0});
+  auto& line = parts->ring.head->owner;
+  write_owner(line, own_owner(detail::owner_of(line).generation + 1));
+  detail::wake_owner_word(line);
+  // Whoever waits for this ring to be continued watches its directory.
+  (void)::utimensat(AT_FDCWD, spec.place.path().c_str(), nullptr, 0);
+  return parts;
+}
+
+std::shared_ptr<SpaceParts> create_or_continue(const RingSpec& spec) {
+  const auto& place = spec.place;
+  auto lock = os::FileLock::try_acquire(place.path(detail::lock_part), std::to_string(::getpid()), spec.options.mode);
+  if (!lock) {
+    throw Error(ErrorCode::already_exists,
+                fmt::format("create {}: process {} owns it", place.text(),
+                            os::FileLock::note_hint(place.path(detail::lock_part))),
+                "a ring has one producer: end the other one, or take another name");
+  }
+  detail::remove_unfinished(place);
+  std::shared_ptr<SpaceParts> parts;
+  const bool is_there = ::access(place.path().c_str(), F_OK) == 0;
+  if (is_there && spec.existing == Existing::continue_it) {
+    try {
+      parts = continue_named(spec);
+    } catch (const Error& error) {
+      const bool can_be_replaced =
+          error.code() == ErrorCode::bad_segment || error.code() == ErrorCode::version_mismatch;
+      throw Error(error.code(), fmt::format("continue {}: {}", place.text(), error.operation()),
+                  can_be_replaced && error.advice().empty()
+                      ? "replace it (Existing::replace), or remove it ('ringfleet segments rm')"
+                      : error.advice(),
+                  error.errno_value());
+    }
+  } else {
+    if (is_there) {
+      detail::retire(place);
+    }
+    detail::remove_family(place);
+    parts = create_named(spec);
+  }
+  parts->lock = std::move(lock);
+  return parts;
+}
+
+} // namespace
+
+RingSpace RingSpace::create(const RingSpec& spec) {
+  detail::check_spec(spec);
+  switch (spec.place.backing()) {
+  case memory::Backing::heap: return {create_heap(spec), SpaceRole::owner};
+  case memory::Backing::anonymous: return {create_anonymous(spec), SpaceRole::owner};
+  case memory::Backing::shm:
+  case memory::Backing::file: break;
+  }
+  return {create_or_continue(spec), SpaceRole::owner};
+}
+
+} // namespace ringfleet::ring

@@ -44,11 +44,11 @@ private:
 
 // A ring with its writer and one reader.
 struct Pair {
-  explicit Pair(std::size_t capacity, const WriterOptions& writer_options = {.max_message = 1 << 20},
+  explicit Pair(std::size_t capacity, const WriterOptions<>& writer_options = {.max_message = 1 << 20},
                 const ReaderOptions& reader_options = {.max_message = 1 << 20}, std::uint64_t first_position = 0)
       : ring(capacity, first_position), producer(ring.memory(), parks),
-        blocks(*BlockReader::join(ring.memory(), 0, {}, parks)), writer(producer, capacity, writer_options),
-        reader(blocks, capacity, reader_options) {}
+        blocks(*BlockReader::join(ring.memory(), 0, {}, parks)), writer(producer, writer_options),
+        reader(blocks, reader_options) {}
 
   FrameRing ring;
   BlockProducer producer;

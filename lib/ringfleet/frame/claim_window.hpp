@@ -7,7 +7,8 @@
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/frame/record.hpp"
-#include "ringfleet/ring/ring.hpp"
+#include "ringfleet/ring/gate.hpp"
+#include "ringfleet/ring/producer.hpp"
 
 #include <cstdint>
 
@@ -17,35 +18,50 @@ namespace ringfleet::frame {
 template <class P, class A = Atomics>
 class ClaimWindow {
 public:
-  ClaimWindow(P& producer, std::uint64_t capacity) noexcept : producer_(producer), capacity_(capacity) {}
+  explicit ClaimWindow(P& producer) noexcept
+      : producer_(producer), capacity_(producer.capacity()), next_(producer.claimed()), end_(next_),
+        published_(producer.published()) {}
 
-  // `count` blocks in a row in memory, from `first` on. Ends in finish() or in nothing at all. Never waits.
+  // `count` blocks in a row in memory, from `first` on. Ends in finish(), cancel() or in nothing at all. Never waits.
   [[nodiscard]] ring::ClaimResult reserve(std::uint64_t count, std::uint64_t& first) noexcept {
-    return reserve_with(count, first, [this](std::uint64_t missing, std::uint64_t& begin) {
+    const auto padding = padding_for(count);
+    const auto result = extend(padding + count, [this](std::uint64_t missing, std::uint64_t& begin) {
       return producer_.try_claim(missing, begin);
     });
+    if (result != ring::ClaimResult::claimed) [[unlikely]] {
+      flush(); // what is staged may be what the readers wait for
+      return result;
+    }
+    pad(padding);
+    first = next_;
+    return result;
   }
   // The same, and waits for the readers. What is staged becomes visible first.
   [[nodiscard]] ring::ClaimResult reserve_until(std::uint64_t count, std::uint64_t& first, MonotonicNs deadline) {
     flush();
-    return reserve_with(count, first, [this, deadline](std::uint64_t missing, std::uint64_t& begin) {
+    const auto padding = padding_for(count);
+    const auto result = extend(padding + count, [this, deadline](std::uint64_t missing, std::uint64_t& begin) {
       return producer_.claim(missing, begin, deadline);
     });
-  }
-  // `count` blocks that may run across the end of the ring.
-  [[nodiscard]] ring::ClaimResult reserve_run(std::uint64_t count, std::uint64_t& first) noexcept {
-    auto claim = [this](std::uint64_t missing, std::uint64_t& begin) { return producer_.try_claim(missing, begin); };
-    if (is_started_ || extend(count, claim) == ring::ClaimResult::claimed) {
-      if (extend(count, claim) == ring::ClaimResult::claimed) {
-        first = next_;
-        return ring::ClaimResult::claimed;
-      }
+    if (result == ring::ClaimResult::claimed) {
+      pad(padding);
+      first = next_;
     }
-    flush();
-    return ring::ClaimResult::full;
+    return result;
   }
+  // `count` blocks that may run across the end of the ring; at most run_max().
+  [[nodiscard]] ring::ClaimResult reserve_run(std::uint64_t count, std::uint64_t& first) noexcept {
+    const auto result = extend(
+        count, [this](std::uint64_t missing, std::uint64_t& begin) { return producer_.try_claim(missing, begin); });
+    if (result != ring::ClaimResult::claimed) {
+      flush();
+    }
+    first = next_;
+    return result;
+  }
+  [[nodiscard]] std::uint64_t run_max() const noexcept { return capacity_; }
 
-  // The record of `used` blocks at `first`, the last one reserved, is complete. Visible after flush().
+  // The records from `first` on, which was reserved last, are complete up to first + used. Visible after flush().
   void finish(std::uint64_t first, std::uint64_t /*reserved*/, std::uint64_t used) noexcept { next_ = first + used; }
   void cancel(std::uint64_t /*first*/, std::uint64_t /*reserved*/) noexcept {}
 
@@ -58,57 +74,58 @@ public:
   }
 
   [[nodiscard]] FrameBlock& block(std::uint64_t position) noexcept { return producer_.slot(position); }
+  [[nodiscard]] std::uint64_t published() const noexcept { return published_; }
 
-private:
-  template <class Claim>
-  [[nodiscard]] ring::ClaimResult reserve_with(std::uint64_t count, std::uint64_t& first, Claim&& claim) {
-    if (!is_started_ && extend(count, claim) != ring::ClaimResult::claimed) {
-      return ring::ClaimResult::full;
+  // Below this, every reader that gates has read everything.
+  [[nodiscard]] std::uint64_t slowest_gate() noexcept {
+    auto& sequencer = producer_.sequencer();
+    const auto& lines = sequencer.lines();
+    sequencer.refresh();
+    auto least = published_;
+    for (const auto line : sequencer.active()) {
+      const auto& reader = lines.readers[line];
+      const auto gate = reader.gate.template observe<A>();
+      if (ring::is_gating(gate) && ring::is_before(gate, least) && !ring::is_evicted<A>(lines.evicted[line], reader)) {
+        least = gate;
+      }
     }
-    const auto to_wrap = capacity_ - (next_ & (capacity_ - 1));
-    const auto padding = count > to_wrap ? to_wrap : 0;
-    if (extend(padding + count, claim) != ring::ClaimResult::claimed) {
-      flush(); // what is staged may be what the readers wait for
-      return ring::ClaimResult::full;
-    }
-    if (padding != 0) {
-      store_header<A>(block(next_), {.length = static_cast<std::uint32_t>(padding * block_bytes - record_header_bytes),
-                                     .kind = 0,
-                                     .form = RecordForm::padding,
-                                     .zero = 0,
-                                     .position = next_});
-      next_ += padding;
-    }
-    first = next_;
-    return ring::ClaimResult::claimed;
+    return least;
   }
 
-  // The window holds `count` blocks from next_ on. The first claim tells where the ring stands.
+private:
+  // Blocks to be skipped so that `count` lie in a row.
+  [[nodiscard]] std::uint64_t padding_for(std::uint64_t count) const noexcept {
+    const auto to_wrap = capacity_ - (next_ & (capacity_ - 1));
+    return count > to_wrap ? to_wrap : 0;
+  }
+  void pad(std::uint64_t blocks) noexcept {
+    if (blocks != 0) {
+      store_header<A>(block(next_), padding_header(next_, blocks));
+      next_ += blocks;
+    }
+  }
+
+  // The window holds `count` blocks from next_ on.
   template <class Claim>
   [[nodiscard]] ring::ClaimResult extend(std::uint64_t count, Claim&& claim) {
-    if (is_started_ && count <= end_ - next_) {
+    if (count <= end_ - next_) {
       return ring::ClaimResult::claimed;
     }
-    const auto missing = is_started_ ? count - (end_ - next_) : count;
+    const auto missing = count - (end_ - next_);
     std::uint64_t first = 0;
-    if (claim(missing, first) != ring::ClaimResult::claimed) {
-      return ring::ClaimResult::full;
+    const auto result = claim(missing, first);
+    if (result == ring::ClaimResult::claimed) [[likely]] {
+      RINGFLEET_DEBUG_ASSERT(first == end_, "somebody else claims from the ring of a frame writer");
+      end_ = first + missing;
     }
-    if (!is_started_) {
-      is_started_ = true;
-      next_ = end_ = published_ = first;
-    }
-    RINGFLEET_DEBUG_ASSERT(first == end_, "somebody else claims from the ring of a frame writer");
-    end_ = first + missing;
-    return ring::ClaimResult::claimed;
+    return result;
   }
 
   P& producer_;
   std::uint64_t capacity_;
-  std::uint64_t next_ = 0; // where the next record begins
-  std::uint64_t end_ = 0;  // of what is claimed
-  std::uint64_t published_ = 0;
-  bool is_started_ = false;
+  std::uint64_t next_; // where the next record begins
+  std::uint64_t end_;  // of what is claimed
+  std::uint64_t published_;
 };
 
 } // namespace ringfleet::frame

@@ -11,12 +11,12 @@
 // they are read: who does not trust the writer copies first.
 
 #include "ringfleet/base/assert.hpp"
-#include "ringfleet/base/limits.hpp"
-#include "ringfleet/frame/arena_views.hpp"
+#include "ringfleet/base/clock.hpp"
 #include "ringfleet/frame/reassembler.hpp"
 #include "ringfleet/frame/record.hpp"
 #include "ringfleet/frame/record_search.hpp"
-#include "ringfleet/ring/ring.hpp"
+#include "ringfleet/frame/view.hpp"
+#include "ringfleet/ring/reader.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -26,49 +26,17 @@
 
 namespace ringfleet::frame {
 
-struct View {
-  std::span<const std::byte> bytes;
-  std::uint16_t kind = 0; // the writer's
-  std::uint64_t id = 0;   // position of its first record: increasing, not dense
-};
-
-enum class ReadResult : std::uint8_t {
-  message,
-  empty,
-  malformed, // last_fault() says why; all that was published by then has been skipped, and reading goes on after it
-  held       // as many views are held as this reader can hold: release one
-};
-
-struct PollResult {
-  std::uint64_t messages = 0;
-  ReadResult ended = ReadResult::empty; // `message`: because `max` was reached
-};
-
-struct ReaderOptions {
-  std::uint64_t max_message = limits::message_bytes_max_default;
-  std::uint32_t assemblies = 1; // messages in fragments at the same time: more than one for a shared ring
-  std::uint32_t held_views = limits::held_views_default;
-  const ArenaViews* arenas = nullptr; // none: every loan is malformed
-};
-
-struct ReaderCounts {
-  std::uint64_t malformed = 0;      // times that `malformed` was reported
-  std::uint64_t fragments_lost = 0; // of messages whose beginning this reader has not seen, or has given up
-  std::uint64_t loans = 0;          // messages that lay in an arena
-  std::uint64_t reassembled = 0;    // messages that came in fragments
-};
-
-// One thread of one process at a time. `R` is ring::Reader<FrameBlock>, or behaves like it; it must outlive this, and
-// nobody else may release from it. `capacity` is that of the ring. Allocates when it is made, never later. A writer
-// that dies leaves whole messages behind; what it had written of another one is never seen.
+// One thread of one process at a time. `R` is ring::Reader<FrameBlock> or ring::SharedReader<FrameBlock>; it must
+// outlive this, and nobody else may release from it. Allocates when it is made, never later. A writer that dies leaves
+// whole messages behind; what it had written of another one is never seen.
 template <class R, class A = Atomics>
 class FrameReader {
 public:
   // Begins at the first record at or after the position of `reader`.
-  FrameReader(R& reader, std::uint64_t capacity, const ReaderOptions& options = {})
-      : reader_(reader), capacity_(capacity), options_(options), reassembler_(options.max_message, options.assemblies),
-        held_(options.held_views) {
-    RINGFLEET_ASSERT(capacity >= frame_capacity_min, "a frame ring has at least four blocks");
+  explicit FrameReader(R& reader, const ReaderOptions& options = {})
+      : reader_(reader), capacity_(reader.capacity()), options_(options),
+        reassembler_(options.max_message, options.assemblies), held_(options.held_views) {
+    RINGFLEET_ASSERT(capacity_ >= frame_capacity_min, "a frame ring has at least four blocks");
     RINGFLEET_ASSERT(options.held_views >= 1, "a reader can hold at least one view");
     next_ = first_record<A>(reader_, reader_.position(), reader_.position() + reader_.available(), capacity_);
   }
@@ -76,22 +44,28 @@ public:
   FrameReader& operator=(const FrameReader&) = delete;
 
   // Calls handler(const View&) for up to `max` messages that are there. Their records are released when it returns, and
-  // also when a handler throws: its message counts as read. Never waits, never enters the kernel unless the writer is
-  // parked.
+  // also when a handler throws: its message counts as read. Never waits; no system call unless somebody waits for the
+  // release. After `evicted` the messages of this poll may have been garbage.
   template <class Handler>
   PollResult poll(Handler&& handler, std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) {
-    const ReleaseAtEnd release_at_end{*this};
     PollResult result;
+    ReleaseAtThrow release_at_throw{this};
     const auto end = published();
     while (result.messages != max) {
       View view;
       result.ended = step(end, view);
       if (result.ended != ReadResult::message) {
-        return result;
+        break;
       }
       ++result.messages;
       const ReleaseBuffer release_buffer{*this, view};
       handler(static_cast<const View&>(view));
+    }
+    release_at_throw.reader = nullptr;
+    if (!release_read()) [[unlikely]] {
+      result.ended = ReadResult::evicted;
+    } else if (result.ended == ReadResult::empty && result.messages == 0) {
+      result.ended = idle();
     }
     return result;
   }
@@ -101,17 +75,17 @@ public:
     if (held_count_ == held_.size()) {
       return ReadResult::held;
     }
-    const auto result = step(published(), view);
+    auto result = step(published(), view);
     if (result == ReadResult::message) {
       held_[(held_first_ + held_count_) % held_.size()] = {record_, view.id, is_assembled_};
       ++held_count_;
-    } else {
-      release_read();
+    } else if (!release_read()) {
+      result = ReadResult::evicted;
     }
-    return result;
+    return result == ReadResult::empty ? idle() : result;
   }
-  // The `count` views that were taken first are void.
-  void release_held(std::uint64_t count = 1) noexcept {
+  // The `count` views that were taken first are given back. `message`, or `evicted`: they were void already.
+  ReadResult release_held(std::uint64_t count = 1) noexcept {
     RINGFLEET_ASSERT(count <= held_count_, "more views are released than are held");
     for (; count != 0; --count) {
       if (held_[held_first_].is_assembled) {
@@ -120,9 +94,15 @@ public:
       held_first_ = (held_first_ + 1) % held_.size();
       --held_count_;
     }
-    release_read();
+    return release_read() ? ReadResult::message : ReadResult::evicted;
   }
   [[nodiscard]] std::uint64_t held() const noexcept { return held_count_; }
+
+  // Waits until there is something to read behind what has been read; it need not be a message.
+  [[nodiscard]] ring::BarrierResult wait(MonotonicNs deadline) {
+    (void)published();
+    return reader_.wait(next_ - reader_.position() + 1, deadline);
+  }
 
   // Where the next record is read.
   [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
@@ -137,9 +117,13 @@ private:
     std::uint64_t id = 0;
     bool is_assembled = false;
   };
-  struct ReleaseAtEnd {
-    FrameReader& reader;
-    ~ReleaseAtEnd() { reader.release_read(); }
+  struct ReleaseAtThrow {
+    FrameReader* reader;
+    ~ReleaseAtThrow() {
+      if (reader != nullptr) {
+        (void)reader->release_read();
+      }
+    }
   };
   struct ReleaseBuffer {
     FrameReader& reader;
@@ -151,14 +135,31 @@ private:
     }
   };
 
-  [[nodiscard]] std::uint64_t published() {
-    auto end = reader_.position() + reader_.available();
-    if (end == next_ && held_count_ != 0) {
+  [[nodiscard]] std::uint64_t published() noexcept {
+    auto available = reader_.available();
+    if (held_count_ != 0 && reader_.position() + available == next_) {
       // While views are held the reader's gate stands still, and available() goes on telling what it saw then.
-      (void)reader_.wait(end - reader_.position() + 1, 0);
-      end = reader_.position() + reader_.available();
+      available = reader_.sequencer().available_now();
     }
-    return end;
+    const auto position = reader_.position();
+    if (ring::is_before(next_, position)) {
+      next_ = position; // a shared ring: an aborted claim was skipped
+    }
+    return position + available;
+  }
+
+  // Nothing was there: will anything come?
+  [[nodiscard]] ReadResult idle() noexcept {
+    auto& sequencer = reader_.sequencer();
+    if (sequencer.is_evicted()) {
+      return ReadResult::evicted;
+    }
+    const auto* dead = reader_.options().dead;
+    if (!sequencer.is_closed() && (dead == nullptr || dead->observe() == 0)) {
+      return ReadResult::empty;
+    }
+    // What was published before the end is read first.
+    return reader_.position() + sequencer.available_now() != next_ ? ReadResult::empty : ReadResult::detached;
   }
 
   // Up to the next message below `end`.
@@ -191,19 +192,26 @@ private:
     switch (header.form) {
     case RecordForm::padding: return ReadResult::empty;
     case RecordForm::aborted: reassembler_.abort(load_part<AbortRecord, A>(block).message); return ReadResult::empty;
-    case RecordForm::loan: {
-      const auto loan = load_part<LoanRecord, A>(block);
-      const auto bytes = options_.arenas != nullptr ? options_.arenas->resolve(loan.payload, loan.bytes) : std::nullopt;
-      if (!bytes) {
-        return malformed(RecordFault::loan, end);
-      }
-      view = {*bytes, header.kind, record_};
-      is_assembled_ = false;
-      ++counts_.loans;
-      return ReadResult::message;
-    }
+    case RecordForm::loan: return step_loan(header, block, end, view);
     default: return step_fragment(header, block, end, view);
     }
+  }
+
+  [[nodiscard]] ReadResult step_loan(const RecordHeader& header, const FrameBlock& block, std::uint64_t end,
+                                     View& view) noexcept {
+    const auto loan = load_part<LoanRecord, A>(block);
+    const auto bytes = options_.arenas != nullptr ? options_.arenas->resolve(loan) : std::nullopt;
+    if (!bytes) {
+      return malformed(RecordFault::loan, end);
+    }
+    if (options_.arenas->template is_void<A>(loan)) [[unlikely]] {
+      ++counts_.loans_void;
+      return ReadResult::empty;
+    }
+    view = {*bytes, header.kind, record_};
+    is_assembled_ = false;
+    ++counts_.loans;
+    return ReadResult::message;
   }
 
   [[nodiscard]] ReadResult step_fragment(const RecordHeader& header, const FrameBlock& block, std::uint64_t end,
@@ -224,18 +232,19 @@ private:
 
   // A record that cannot be believed tells nothing about where the next one begins; what is published ends on one.
   [[nodiscard]] ReadResult malformed(RecordFault fault, std::uint64_t end) noexcept {
+    next_ = end;
+    if (reader_.sequencer().is_evicted()) {
+      return ReadResult::evicted;
+    }
     last_fault_ = fault;
     ++counts_.malformed;
-    next_ = end;
     return ReadResult::malformed;
   }
 
-  // The writer may overwrite what has been read and is not held.
-  void release_read() noexcept {
+  // The writer may overwrite what has been read and is not held. False: it had done so already.
+  [[nodiscard]] bool release_read() noexcept {
     const auto to = held_count_ != 0 ? held_[held_first_].record : next_;
-    if (to != reader_.position()) {
-      (void)reader_.release(to - reader_.position());
-    }
+    return to == reader_.position() || reader_.release(to - reader_.position()) == ring::ReadResult::ok;
   }
 
   R& reader_;

@@ -14,57 +14,53 @@
 #include "ringfleet/base/limits.hpp"
 #include "ringfleet/frame/claim_window.hpp"
 #include "ringfleet/frame/fragment_plan.hpp"
+#include "ringfleet/frame/frame_claim.hpp"
+#include "ringfleet/frame/loan_arena.hpp"
 #include "ringfleet/frame/record.hpp"
+#include "ringfleet/frame/shared_claim.hpp"
+#include "ringfleet/frame/write_result.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
-#include <utility>
+#include <type_traits>
 
 namespace ringfleet::frame {
 
-enum class WriteResult : std::uint8_t {
-  written,
-  full,            // the slowest reader has not made room yet; nothing was written
-  too_large,       // above max_message, or larger than the arena: can never succeed
-  needs_fragments, // above max_claim(): use write(), or a loan
-  needs_wait,      // larger than the ring: readers must read while it is written; use write_until()
-  no_arena         // this writer lends nothing
+// Where a writer gets its blocks, by the kind of producer.
+template <class P, class A>
+struct BlockSourceOf {
+  using Type = ClaimWindow<P, A>;
+};
+template <class P, class A>
+  requires requires(P& producer) { producer.largest_claim(); }
+struct BlockSourceOf<P, A> {
+  using Type = SharedClaim<P, A>;
 };
 
-[[nodiscard]] constexpr const char* to_string(WriteResult result) noexcept {
-  switch (result) {
-  case WriteResult::written: return "written";
-  case WriteResult::full: return "full";
-  case WriteResult::too_large: return "too_large";
-  case WriteResult::needs_fragments: return "needs_fragments";
-  case WriteResult::needs_wait: return "needs_wait";
-  case WriteResult::no_arena: return "no_arena";
-  }
-  return "unknown";
-}
-
+template <class A = Atomics>
 struct WriterOptions {
   std::uint64_t max_message = limits::message_bytes_max_default;
+  LoanArena<A>* arena = nullptr; // none: nothing can be lent
 };
 
-struct CommitOptions {
-  std::uint16_t kind = 0; // the user's
-  bool publish = true;    // false: visible with the next commit that publishes, or flush()
-};
-
-// One thread of one process at a time. `P` is ring::Producer<FrameBlock>, or behaves like it; it must outlive this, and
-// nobody else may claim from it. If this process dies, readers see the messages that were published, and no part of
-// another one.
+// One thread of one process at a time. `P` is ring::Producer<FrameBlock> or ring::SharedProducer<FrameBlock>; it must
+// outlive this, and nobody else may claim through it. If this process dies, readers see the messages that were
+// published, and no part of another one.
 template <class P, class A = Atomics>
 class FrameWriter {
 public:
-  class Claim;
+  using Claim = FrameClaim<FrameWriter>;
+  using Loan = FrameLoan<FrameWriter>;
 
-  FrameWriter(P& producer, std::uint64_t capacity, const WriterOptions& options = {})
-      : source_(producer, capacity), capacity_(capacity), options_(options) {
-    RINGFLEET_ASSERT(capacity >= frame_capacity_min, "a frame ring has at least four blocks");
+  explicit FrameWriter(P& producer, const WriterOptions<A>& options = {})
+      : source_(producer), capacity_(producer.capacity()), options_(options) {
+    RINGFLEET_ASSERT(capacity_ >= frame_capacity_min, "a frame ring has at least four blocks");
+    if (options.arena != nullptr) {
+      options.arena->resume(source_.published());
+    }
   }
   FrameWriter(const FrameWriter&) = delete;
   FrameWriter& operator=(const FrameWriter&) = delete;
@@ -81,7 +77,7 @@ public:
     return claim_with(bytes,
                       [this](std::uint64_t blocks, std::uint64_t& first) { return source_.reserve(blocks, first); });
   }
-  // The same, but waits for the readers, up to the deadline or until the obituary changes.
+  // The same, but waits for the readers, up to the deadline, or until the producer is stopped.
   [[nodiscard]] Claim claim_until(std::uint64_t bytes, MonotonicNs deadline) {
     return claim_with(bytes, [this, deadline](std::uint64_t blocks, std::uint64_t& first) {
       return source_.reserve_until(blocks, first, deadline);
@@ -90,19 +86,20 @@ public:
 
   // A message of any length up to max_message, copied. All of it or nothing. Never waits.
   [[nodiscard]] WriteResult write(std::span<const std::byte> bytes, const CommitOptions& options = {}) {
-    if (bytes.size() <= max_claim()) {
+    if (bytes.size() <= max_claim()) [[likely]] {
       return copy_into(claim(bytes.size()), bytes, options);
     }
     if (bytes.size() > options_.max_message) {
       return WriteResult::too_large;
     }
     const auto blocks = fragment_blocks(bytes.size(), record_blocks_max(capacity_));
-    if (blocks > capacity_) {
+    if (blocks > source_.run_max()) {
       return WriteResult::needs_wait;
     }
     std::uint64_t first = 0;
-    if (!settle_abort() || source_.reserve_run(blocks, first) != ring::ClaimResult::claimed) {
-      return WriteResult::full;
+    const auto result = settle_abort() ? source_.reserve_run(blocks, first) : ring::ClaimResult::full;
+    if (result != ring::ClaimResult::claimed) {
+      return refused(result);
     }
     FragmentPlan plan(bytes.size());
     auto position = first;
@@ -128,13 +125,14 @@ public:
     while (!plan.is_done()) {
       const auto blocks = plan.blocks_wanted(record_blocks_max(capacity_));
       std::uint64_t first = 0;
-      if (!settle_abort() || source_.reserve_until(blocks, first, deadline) != ring::ClaimResult::claimed) {
+      const auto result = settle_abort() ? source_.reserve_until(blocks, first, deadline) : ring::ClaimResult::full;
+      if (result != ring::ClaimResult::claimed) {
         if (plan.offset() != 0) {
           owed_abort_ = message;
           is_abort_owed_ = true;
           (void)settle_abort();
         }
-        return WriteResult::full;
+        return refused(result);
       }
       message = plan.offset() == 0 ? first : message;
       const auto used = put_fragment(first, message, blocks, plan, bytes, options.kind);
@@ -146,6 +144,22 @@ public:
     return WriteResult::written;
   }
 
+  // `bytes` bytes of the arena, 64-byte aligned, to be filled and committed; their number does not matter to the cost.
+  // Never waits: `full` until readers have passed what was lent before.
+  [[nodiscard]] Loan loan(std::uint64_t bytes) {
+    if (options_.arena == nullptr) {
+      return Loan(WriteResult::no_arena);
+    }
+    Lent lent;
+    const auto result = options_.arena->lend(bytes, lent, [this] { return source_.slowest_gate(); });
+    if (result != LendResult::lent) {
+      source_.flush(); // what is staged may hold the memory
+      return Loan(result == LendResult::full ? WriteResult::full : WriteResult::too_large);
+    }
+    A::step("frame.lent");
+    return Loan(*this, lent.ticket, lent.bytes);
+  }
+
   // Makes every commit so far visible, by one store; wakes readers that wait for it.
   void flush() noexcept { source_.flush(); }
 
@@ -153,16 +167,24 @@ public:
   [[nodiscard]] std::uint64_t last_id() const noexcept { return last_id_; }
 
 private:
+  friend Claim;
+  friend Loan;
+
+  [[nodiscard]] static WriteResult refused(ring::ClaimResult result) noexcept {
+    return result == ring::ClaimResult::stopped ? WriteResult::stopped : WriteResult::full;
+  }
+
   template <class Reserve>
   [[nodiscard]] Claim claim_with(std::uint64_t bytes, Reserve&& reserve) {
     RINGFLEET_DEBUG_ASSERT(!is_claimed_, "a second claim while the first is neither committed nor aborted");
-    if (bytes > max_claim()) {
+    if (bytes > max_claim()) [[unlikely]] {
       return Claim(bytes > options_.max_message ? WriteResult::too_large : WriteResult::needs_fragments);
     }
     const auto blocks = blocks_of(bytes);
     std::uint64_t first = 0;
-    if (!settle_abort() || reserve(blocks, first) != ring::ClaimResult::claimed) {
-      return Claim(WriteResult::full);
+    const auto result = settle_abort() ? reserve(blocks, first) : ring::ClaimResult::full;
+    if (result != ring::ClaimResult::claimed) [[unlikely]] {
+      return Claim(refused(result));
     }
     A::step("frame.claimed");
     is_claimed_ = true;
@@ -170,10 +192,10 @@ private:
   }
 
   static WriteResult copy_into(Claim&& claim, std::span<const std::byte> bytes, const CommitOptions& options) {
-    if (claim && !bytes.empty()) {
-      std::memcpy(claim.bytes().data(), bytes.data(), bytes.size());
-    }
-    if (claim) {
+    if (claim) [[likely]] {
+      if (!bytes.empty()) {
+        std::memcpy(claim.bytes().data(), bytes.data(), bytes.size());
+      }
       claim.commit(bytes.size(), options);
     }
     return claim.result();
@@ -185,19 +207,15 @@ private:
     const auto to_wrap = capacity_ - (position & (capacity_ - 1));
     const auto part = plan.next(std::min(blocks_max, to_wrap));
     auto& block = source_.block(position);
-    store_header<A>(block, {.length = static_cast<std::uint32_t>(sizeof(FragmentHeader) + part.bytes),
-                            .kind = kind,
-                            .form = part.form,
-                            .zero = 0,
-                            .position = position});
+    store_header<A>(block, header_of(position, part.form, sizeof(FragmentHeader) + part.bytes, kind));
     store_part<FragmentHeader, A>(block, {.message = message, .total = bytes.size(), .offset = part.offset});
     std::memcpy(block.bytes + fragment_overhead_bytes, bytes.data() + part.offset, part.bytes);
     return part.blocks;
   }
 
-  // What is left of an aborted message is void from here on. False when there is no room to say so yet.
+  // What there is of an aborted message is void from here on. False when there is no room to say so yet.
   [[nodiscard]] bool settle_abort() noexcept {
-    if (!is_abort_owed_) {
+    if (!is_abort_owed_) [[likely]] {
       return true;
     }
     std::uint64_t first = 0;
@@ -205,8 +223,7 @@ private:
       return false;
     }
     auto& block = source_.block(first);
-    store_header<A>(
-        block, {.length = sizeof(AbortRecord), .kind = 0, .form = RecordForm::aborted, .zero = 0, .position = first});
+    store_header<A>(block, header_of(first, RecordForm::aborted, sizeof(AbortRecord), 0));
     store_part<AbortRecord, A>(block, {.message = owed_abort_});
     source_.finish(first, 1, 1);
     source_.flush();
@@ -214,13 +231,9 @@ private:
     return true;
   }
 
-  void commit_claim(std::uint64_t first, std::uint64_t reserved, std::uint64_t bytes, const CommitOptions& options,
-                    RecordForm form) noexcept {
-    store_header<A>(source_.block(first), {.length = static_cast<std::uint32_t>(bytes),
-                                           .kind = options.kind,
-                                           .form = form,
-                                           .zero = 0,
-                                           .position = first});
+  void commit_claim(std::uint64_t first, std::uint64_t reserved, std::uint64_t bytes,
+                    const CommitOptions& options) noexcept {
+    store_header<A>(source_.block(first), header_of(first, RecordForm::data, bytes, options.kind));
     source_.finish(first, reserved, blocks_of(bytes));
     is_claimed_ = false;
     committed(first, options.publish);
@@ -229,6 +242,23 @@ private:
     source_.cancel(first, reserved);
     is_claimed_ = false;
   }
+  [[nodiscard]] WriteResult commit_loan(std::uint64_t ticket, std::uint64_t offset, std::uint64_t bytes,
+                                        const CommitOptions& options) noexcept {
+    RINGFLEET_DEBUG_ASSERT(!is_claimed_, "a loan is committed while a claim is open");
+    std::uint64_t first = 0;
+    if (!settle_abort() || source_.reserve(1, first) != ring::ClaimResult::claimed) {
+      return WriteResult::full;
+    }
+    auto& block = source_.block(first);
+    store_header<A>(block, header_of(first, RecordForm::loan, sizeof(LoanRecord), options.kind));
+    store_part<LoanRecord, A>(block, options_.arena->record(ticket, offset, bytes));
+    options_.arena->published(ticket, first + 1);
+    source_.finish(first, 1, 1);
+    committed(first, options.publish);
+    return WriteResult::written;
+  }
+  void cancel_loan(std::uint64_t ticket) noexcept { options_.arena->give_up(ticket); }
+
   void committed(std::uint64_t id, bool publish) noexcept {
     last_id_ = id;
     A::step("frame.committed");
@@ -237,71 +267,13 @@ private:
     }
   }
 
-  ClaimWindow<P, A> source_;
+  typename BlockSourceOf<P, A>::Type source_;
   std::uint64_t capacity_;
-  WriterOptions options_;
+  WriterOptions<A> options_;
   std::uint64_t last_id_ = 0;
   std::uint64_t owed_abort_ = 0;
   bool is_abort_owed_ = false;
   bool is_claimed_ = false;
-};
-
-// Bytes to be filled in place, or the reason why there are none. Aborted by its end unless committed. The writer must
-// stay where it is meanwhile.
-template <class P, class A>
-class FrameWriter<P, A>::Claim {
-public:
-  Claim(Claim&& other) noexcept
-      : writer_(std::exchange(other.writer_, nullptr)), first_(other.first_), reserved_(other.reserved_),
-        bytes_(other.bytes_), result_(other.result_) {}
-  Claim& operator=(Claim other) noexcept {
-    std::swap(writer_, other.writer_);
-    first_ = other.first_;
-    std::swap(reserved_, other.reserved_);
-    bytes_ = other.bytes_;
-    result_ = other.result_;
-    return *this;
-  }
-  ~Claim() { abort(); }
-
-  [[nodiscard]] explicit operator bool() const noexcept { return writer_ != nullptr; }
-  // `written`: the bytes are there, or have been committed.
-  [[nodiscard]] WriteResult result() const noexcept { return result_; }
-  [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
-
-  // The first `bytes` bytes are the message; returns its id. What is not used is free again.
-  std::uint64_t commit(std::uint64_t bytes, const CommitOptions& options = {}) noexcept {
-    RINGFLEET_ASSERT(writer_ != nullptr && bytes <= bytes_.size(), "a commit of more than was claimed");
-    std::exchange(writer_, nullptr)->commit_claim(first_, reserved_, bytes, options, RecordForm::data);
-    return first_;
-  }
-  // Any part of the claimed bytes is the message. It is moved to the front when it does not lie there.
-  std::uint64_t commit(std::span<const std::byte> part, const CommitOptions& options = {}) noexcept {
-    RINGFLEET_ASSERT(part.empty() || (part.data() >= bytes_.data() && part.size() <= bytes_.size() &&
-                                      part.data() + part.size() <= bytes_.data() + bytes_.size()),
-                     "a commit of bytes that were not claimed");
-    if (!part.empty() && part.data() != bytes_.data()) {
-      std::memmove(bytes_.data(), part.data(), part.size());
-    }
-    return commit(part.size(), options);
-  }
-  void abort() noexcept {
-    if (writer_ != nullptr) {
-      std::exchange(writer_, nullptr)->cancel_claim(first_, reserved_);
-    }
-  }
-
-private:
-  friend FrameWriter;
-  explicit Claim(WriteResult refused) noexcept : result_(refused) {}
-  Claim(FrameWriter& writer, std::uint64_t first, std::uint64_t reserved, std::span<std::byte> bytes) noexcept
-      : writer_(&writer), first_(first), reserved_(reserved), bytes_(bytes) {}
-
-  FrameWriter* writer_ = nullptr;
-  std::uint64_t first_ = 0;
-  std::uint64_t reserved_ = 0;
-  std::span<std::byte> bytes_;
-  WriteResult result_ = WriteResult::written;
 };
 
 } // namespace ringfleet::frame

@@ -83,6 +83,15 @@ template <class Part, class A = Atomics>
   return std::bit_cast<Part>(words);
 }
 
+[[nodiscard]] constexpr RecordHeader header_of(std::uint64_t position, RecordForm form, std::uint64_t length,
+                                               std::uint16_t kind) noexcept {
+  return {.length = static_cast<std::uint32_t>(length), .kind = kind, .form = form, .zero = 0, .position = position};
+}
+// A record of nothing, over `blocks` blocks.
+[[nodiscard]] constexpr RecordHeader padding_header(std::uint64_t position, std::uint64_t blocks) noexcept {
+  return header_of(position, RecordForm::padding, blocks * block_bytes - record_header_bytes, 0);
+}
+
 // Can this be the header of the record at `position`, when the blocks up to `end` are published? Never looks at memory.
 [[nodiscard]] inline RecordFault check_record(const RecordHeader& header, std::uint64_t position, std::uint64_t end,
                                               std::uint64_t capacity) noexcept {

@@ -5,8 +5,10 @@
 //   wait()   <--[reply slot: stamp, 64 B]-------
 //   verify, release()
 //
-// `ours`: both sides spin. `ours_park`: both sides may sleep. `ours_fleet`: the same call through `Fleet`, that is with
-// the choice of a runner, the deadline, the module ABI and the shipped echo module; both sides spin.
+// `ours`: both sides spin, over a lane of 16 slots of 64 bytes, whose lines stay in the first-level caches.
+// `ours_default`: the same over the lane that a topology gets when it does not say otherwise. `ours_park`: both sides
+// may sleep. `ours_fleet`: the same call through `Fleet`, that is with the choice of a runner, the deadline, the module
+// ABI and the shipped echo module; both sides spin.
 
 #include "floors/floors.hpp"
 #include "harness/experiment.hpp"
@@ -25,10 +27,13 @@ namespace {
 
 constexpr std::size_t bytes = 64;
 
-Row over_a_lane(std::string name, call::WaitMode mode) {
-  const call::LaneShape shape; // as a fleet makes them when the topology does not say otherwise
+constexpr call::LaneShape small_lane{.slots = 16, .slot_bytes = 64};
+
+Row over_a_lane(std::string name, const call::LaneShape& shape, call::WaitMode mode) {
   return {.name = std::move(name),
-          .parameters = {{"bytes", std::to_string(bytes)}, {"wait", mode == call::WaitMode::spin ? "spin" : "park"}},
+          .parameters = {{"bytes", std::to_string(bytes)},
+                         {"slots", std::to_string(shape.slots)},
+                         {"wait", mode == call::WaitMode::spin ? "spin" : "park"}},
           .measure = [shape, mode](const Slice& slice) {
             EchoLane lane(slice.server_core, shape, mode);
             pin_to(slice.client_core);
@@ -62,9 +67,10 @@ Row through_a_fleet() {
 
 int main(int argc, char** argv) {
   Experiment experiment("call_pingpong", parse_options(argc, argv, 2), floor_bounce());
-  experiment.add(over_a_lane("ours", call::WaitMode::spin));
+  experiment.add(over_a_lane("ours", small_lane, call::WaitMode::spin));
+  experiment.add(over_a_lane("ours_default", call::LaneShape{}, call::WaitMode::spin));
   experiment.add(through_a_fleet());
-  experiment.add(over_a_lane("ours_park", call::WaitMode::park));
+  experiment.add(over_a_lane("ours_park", small_lane, call::WaitMode::park));
   experiment.add(floor_futex());
   experiment.add(floor_memcpy(bytes));
   experiment.add(floor_dlsym(RINGFLEET_BENCH_PLAIN_ECHO, bytes));
@@ -72,6 +78,7 @@ int main(int argc, char** argv) {
   experiment.add(peer_unix_socket(bytes));
   experiment.add(peer_pipe(bytes));
   experiment.add_ratio("ours", "floor_bounce", RatioKind::time);
+  experiment.add_ratio("ours_default", "floor_bounce", RatioKind::time);
   experiment.add_ratio("ours_fleet", "floor_bounce", RatioKind::time);
   experiment.add_ratio("ours_park", "floor_futex", RatioKind::time);
   experiment.add_ratio("ours", "peer_boost_queue", RatioKind::time);

@@ -34,9 +34,8 @@ CallStatus NestedCalls::call(const OutgoingCall& request, Reply& reply) {
   if (std::ranges::find(chain, target->number) != chain.end()) {
     return CallStatus::call_cycle;
   }
-  const call::RequestFields fields{.method = call::method_id(request.method),
-                                   .deadline = request.deadline,
-                                   .chain = std::span(chain).first(passed + 1)};
+  const call::RequestFields fields{
+      .method = call::method_id(request.method), .deadline = request.deadline, .chain = chain};
   for (;;) {
     const LanePtr lane = pick(target->number, request.deadline, lock);
     if (!lane) {

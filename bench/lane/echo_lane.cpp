@@ -3,6 +3,7 @@
 #include "harness/spin.hpp"
 
 #include "ringfleet/base/atomics.hpp"
+#include "ringfleet/base/copy.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/call/server_lane.hpp"
 #include "ringfleet/call/server_park.hpp"
@@ -58,7 +59,7 @@ void serve(call::ServerLane& lane) {
       lane.start(0, position, request.deadline);
       const auto bytes = static_cast<std::uint32_t>(request.payload.size());
       const call::ReplyBuffer buffer = lane.reply_buffer(position, bytes);
-      std::memcpy(buffer.bytes.data(), request.payload.data(), bytes);
+      copy_bytes(buffer.bytes.data(), request.payload.data(), bytes);
       const bool stop = request.method == method_stop;
       lane.reply(position, CallStatus::ok, 0, bytes);
       lane.finish(0);

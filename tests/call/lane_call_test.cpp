@@ -120,7 +120,7 @@ TEST_CASE("lane: payloads of every size reach the module and come back") {
 
 TEST_CASE("lane: a module's own code and the chain of a nested call arrive unchanged") {
   Lane lane({4, 64, 1});
-  const std::array<std::uint16_t, 3> chain{7, 65'535, 12};
+  const Chain chain{7, 65'535, 12};
   const auto nested = lane.caller.start({.method = refuse, .deadline = 99, .chain = chain}, {}, Delivery::held, never);
   const auto plain = lane.caller.start({.method = refuse}, {}, Delivery::held, never);
   Request request;

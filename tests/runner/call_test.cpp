@@ -119,9 +119,9 @@ TEST_CASE("call: a request that was cancelled while it waited never starts") {
 
 TEST_CASE("call: a request that has passed the module before is refused") { // F3, cycles
   Loaded echo(shipped_module("echo"));
-  const std::array<std::uint16_t, 2> chain{9, 1}; // the harness loads every module as number 1
+  const call::Chain chain{9, 1}; // the harness loads every module as number 1
   CHECK(echo.lane->call_id(call::method_id("echo"), {}, never, chain).status == CallStatus::call_cycle);
-  const std::array<std::uint16_t, 2> others{9, 8};
+  const call::Chain others{9, 8};
   CHECK(echo.lane->call_id(call::method_id("echo"), {}, never, others).status == CallStatus::ok);
 }
 

@@ -354,7 +354,7 @@ Answer HarnessLane::finish(std::uint64_t position) {
 }
 
 Answer HarnessLane::call_id(std::uint32_t method, std::span<const std::byte> args, MonotonicNs deadline,
-                            std::span<const std::uint16_t> chain) {
+                            const call::Chain& chain) {
   const auto started = caller_->start({.method = method, .deadline = deadline, .chain = chain}, args,
                                       call::Delivery::held, deadline_after(monotonic_now(), patience));
   switch (started.status) {

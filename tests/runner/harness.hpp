@@ -110,7 +110,7 @@ public:
   }
   // The raw id, for level 1.
   Answer call_id(std::uint32_t method, std::span<const std::byte> args, MonotonicNs deadline = never,
-                 std::span<const std::uint16_t> chain = {});
+                 const call::Chain& chain = {});
   std::uint64_t start(std::string_view method, std::string_view args = {}, MonotonicNs deadline = never);
   Answer finish(std::uint64_t position);
 

@@ -159,7 +159,7 @@ TEST_CASE("nested: a module that calls itself is refused before anything waits")
   (void)runner.expect(ControlType::call_wanted);
   runner.send(ControlType::subscribed, 1, 0, "myself");
   CHECK(lane->finish(position).text() == "status 12 code 0");
-  const std::array<std::uint16_t, 4> chain{5, 6, 7, 8};
+  const call::Chain chain{5, 6, 7, 8};
   CHECK(lane->call_id(call::method_id("relay"), std::as_bytes(std::span("other echo hi", 13)), never, chain).text() ==
         "status 13 code 0");
 }

@@ -14,6 +14,7 @@
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/clock.hpp"
+#include "ringfleet/base/copy.hpp"
 #include "ringfleet/call/lane_fate.hpp"
 #include "ringfleet/call/lane_layout.hpp"
 #include "ringfleet/call/slot_state.hpp"
@@ -48,7 +49,7 @@ struct Claim {
 struct RequestFields {
   std::uint32_t method = 0;
   MonotonicNs deadline = never;
-  std::span<const std::uint16_t> chain{}; // at most call_depth_max + 1 module numbers
+  Chain chain{};
 };
 
 enum class Polled : std::uint8_t { pending, replied, bad_reply };

@@ -82,9 +82,7 @@ template <class A>
 void LaneCaller<A>::fill_header(std::uint64_t position, const RequestFields& fields, std::uint64_t payload,
                                 std::uint32_t bytes) noexcept {
   auto& header = request(position);
-  const auto passed = std::min(fields.chain.size(), std::size(header.chain));
-  std::fill(std::copy_n(fields.chain.begin(), passed, std::begin(header.chain)), std::end(header.chain),
-            std::uint16_t{0});
+  std::memcpy(header.chain, fields.chain.data(), sizeof header.chain);
   A::store_relaxed(header.deadline_ns, fields.deadline);
   A::store_relaxed(header.payload, payload);
   A::store_relaxed(header.method, fields.method);
@@ -95,10 +93,7 @@ template <class A>
 void LaneCaller<A>::fill(std::uint64_t position, const RequestFields& fields,
                          std::span<const std::byte> payload) noexcept {
   RINGFLEET_DEBUG_ASSERT(payload.size() <= shape_.slot_bytes, "an inline payload larger than its slot");
-  if (!payload.empty()) {
-    std::memcpy(client_.data() + request_offset(shape_, position) + sizeof(RequestHeader), payload.data(),
-                payload.size());
-  }
+  copy_bytes(client_.data() + request_offset(shape_, position) + sizeof(RequestHeader), payload.data(), payload.size());
   fill_header(position, fields, 0, static_cast<std::uint32_t>(payload.size()));
   local(position).request_payload = 0;
 }
@@ -265,9 +260,9 @@ bool LaneCaller<A>::is_busy() const noexcept {
 template <class A>
 RequestFields LaneCaller<A>::request_fields(std::uint64_t position) const noexcept {
   const auto& header = request(position);
-  const auto end = std::find(std::begin(header.chain), std::end(header.chain), 0);
-  return {A::load_relaxed(header.method), A::load_relaxed(header.deadline_ns),
-          std::span(std::begin(header.chain), end)};
+  RequestFields fields{A::load_relaxed(header.method), A::load_relaxed(header.deadline_ns), {}};
+  std::memcpy(fields.chain.data(), header.chain, sizeof header.chain);
+  return fields;
 }
 
 } // namespace ringfleet::call

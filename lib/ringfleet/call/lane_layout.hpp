@@ -58,6 +58,7 @@
 #include "ringfleet/base/cache_line.hpp"
 #include "ringfleet/base/limits.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -72,13 +73,16 @@ struct LaneShape {
   friend bool operator==(const LaneShape&, const LaneShape&) = default;
 };
 
+// Numbers of the modules a request has passed, 0 ends it.
+using Chain = std::array<std::uint16_t, limits::call_depth_max + 1>;
+
 struct RequestHeader {
   std::uint64_t stamp;
   std::uint64_t deadline_ns;
   std::uint64_t payload;
   std::uint32_t method;
   std::uint32_t payload_bytes;
-  std::uint16_t chain[limits::call_depth_max + 1]; // numbers of the modules this request has passed, 0 ends it
+  std::uint16_t chain[limits::call_depth_max + 1]; // a Chain
   std::uint32_t unused[5];
 };
 

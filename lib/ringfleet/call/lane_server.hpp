@@ -19,11 +19,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace ringfleet::call {
-
-using Chain = std::array<std::uint16_t, limits::call_depth_max + 1>;
 
 // A validated copy of a request's header; `payload` lies in the client's memory and is valid until the reply is
 // published.
@@ -170,7 +169,7 @@ Taken LaneServer<A>::poll(const frame::ArenaViews& arenas, Request& out) noexcep
   out.position = next_;
   out.deadline = A::load_relaxed(header.deadline_ns);
   out.method = A::load_relaxed(header.method);
-  std::copy_n(std::begin(header.chain), out.chain.size(), out.chain.begin());
+  std::memcpy(out.chain.data(), header.chain, sizeof header.chain);
   const auto inline_bytes = client_.subspan(request_offset(shape_, next_) + sizeof(RequestHeader), shape_.slot_bytes);
   ++next_;
   if (payload == 0 && bytes <= shape_.slot_bytes) {

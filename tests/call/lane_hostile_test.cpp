@@ -208,6 +208,38 @@ TEST_CASE("lane: a runner that scribbles over its replies costs bad or late repl
   MESSAGE(replied, " replied, ", bad, " bad, ", late, " late, ", refused, " lanes stuck or closed");
 }
 
+// fault 3
+TEST_CASE("lane: a runner that stamps a reply and takes the stamp back keeps no caller past its deadline") {
+  std::uint64_t full = 0;
+  std::uint64_t started = 0;
+  for (std::uint64_t round = 0; round < 100 / scale_down; ++round) {
+    ExactLane lane(round % 2 == 0 ? WaitMode::spin : WaitMode::park);
+    for (std::uint32_t slot = 0; slot < small.slots; ++slot) {
+      (void)lane.caller.start({.method = echo}, {}, Delivery::loose, never);
+    }
+    auto& stamp = lane.replies.word(reply_offset(small, 0) / 8);
+    std::atomic<bool> flipping = false;
+    std::atomic<bool> done = false;
+    std::thread flipper([&] {
+      while (!done) {
+        flipping = true;
+        Atomics::store_relaxed(stamp, std::uint64_t{1});
+        Atomics::store_relaxed(stamp, std::uint64_t{0});
+      }
+    });
+    while (!flipping) {
+      ring::yield_core();
+    }
+    const auto status = lane.caller.start({.method = echo}, {}, Delivery::loose, monotonic_now() + 100'000).status;
+    done = true;
+    flipper.join();
+    CHECK((status == StartStatus::started || status == StartStatus::lane_full));
+    ++(status == StartStatus::started ? started : full);
+    lane.caller.mark_dead();
+  }
+  MESSAGE(started, " started over a reply that was taken back, ", full, " found the lane full");
+}
+
 TEST_CASE("lane: a runner's memory full of garbage is refused, whatever is asked of it") {
   const auto seed = ringfleet::test::seed_or(12);
   MESSAGE("seed ", seed);

@@ -210,13 +210,12 @@ bool CallerLane::is_still_blocking(std::uint64_t position) const noexcept {
 // Sleeps on the reply that will make the slot free or movable, and on the word that a releasing thread changes.
 StartStatus CallerLane::wait_for_slot(std::uint64_t blocking, MonotonicNs until) {
   auto freed = [&] { return !is_still_blocking(blocking); };
-  if (ladder_.climb(freed)) {
-    return StartStatus::started;
-  }
+  const bool seems_free = ladder_.climb(freed);
+  // Whatever it seems: a runner that takes its stamp back before the next claim looks must not keep the caller here.
   if (monotonic_now() >= until) {
     return StartStatus::lane_full;
   }
-  if (options_.mode == WaitMode::spin) {
+  if (seems_free || options_.mode == WaitMode::spin) {
     return StartStatus::started;
   }
   // SYNC lane.slot_wait: exchange, then barrier; pairs with the barrier in announce_free_slot.

@@ -81,9 +81,9 @@ private:
 };
 
 // What a forked child tells its parent, and the other way round: one word in memory that both have.
-class SharedWord {
+class ChildWord {
 public:
-  SharedWord() : mapping_(os::Mapping::heap(4'096)) {}
+  ChildWord() : mapping_(os::Mapping::heap(4'096)) {}
   void set(std::uint32_t value) {
     Atomics::store_release(word(), value);
     os::futex_wake(word(), os::wake_all);

@@ -128,6 +128,9 @@ Watcher::WatchId Watcher::watch_death(const os::Descriptor& pidfd, DeathCallback
 }
 
 void Watcher::unwatch(WatchId id) {
+  if (id == 0) {
+    return;
+  }
   std::shared_ptr<State::Watch> removed; // destroyed after the lock is released: callbacks may own anything
   std::unique_lock lock(state_->mutex);
   if (const auto found = state_->watches.find(id); found != state_->watches.end()) {

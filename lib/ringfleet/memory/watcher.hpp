@@ -38,7 +38,7 @@ public:
   WatchId watch_death(const os::Descriptor& pidfd, DeathCallback callback);
 
   // Any thread. When it returns, the callback is not running and will not run again; called from a callback it does not
-  // wait. Do not hold a lock that the callback takes. An id that has fired or was removed is not an error.
+  // wait. Do not hold a lock that the callback takes. An id that has fired or was removed, and 0, is not an error.
   void unwatch(WatchId id);
 
 private:

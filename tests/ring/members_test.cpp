@@ -1,0 +1,324 @@
+// Who has joined a ring: lines, ids, deaths. Real processes are killed. (T8, T11)
+
+#include "space_fixture.hpp"
+
+#include "ringfleet/ring/member_protocol.hpp"
+#include "ringfleet/ring/members.hpp"
+#include "ringfleet/ring/membership.hpp"
+#include "ringfleet/ring/owner_watch.hpp"
+
+#include <csignal>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace ringfleet;
+using namespace ringfleet::ring;
+using namespace ringfleet::ring::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+MonotonicNs soon() {
+  return deadline_after(monotonic_now(), 20s);
+}
+
+struct Owning {
+  explicit Owning(const memory::Place& place)
+      : space(RingSpace::create(ticks_at(place))), watcher(obituary), members(space, watcher, 1s) {}
+
+  // Waits until the kernel has told of that many deaths.
+  std::vector<Member> obituaries(std::size_t count) {
+    std::vector<Member> all;
+    const auto deadline = soon();
+    while (all.size() < count && monotonic_now() < deadline) {
+      const auto seen = obituary.value();
+      for (auto& member : members.take_obituaries()) {
+        all.push_back(std::move(member));
+      }
+      if (all.size() < count) {
+        (void)os::futex_wait(*obituary.park_word(seen).word, seen, deadline, true);
+      }
+    }
+    return all;
+  }
+
+  memory::Obituary obituary;
+  RingSpace space;
+  memory::Watcher watcher;
+  Members members;
+};
+
+BarrierOptions shared_options() {
+  return {.waiting = Waiting::park, .obituary = nullptr, .dead = nullptr, .shared = true};
+}
+
+// A child that joins as `id`, takes its gate, releases `reads` elements, says so, and waits to be killed.
+pid_t joining_child(const memory::Place& place, const std::string& id, std::uint64_t reads, ChildWord& word,
+                    std::uint32_t value) {
+  return fork_child([&] {
+    const auto space = RingSpace::attach(place, ticks());
+    auto mine = Membership::join(space, {.id = id}, soon());
+    auto reader = Reader<Tick>::join(space.memory<Tick>(), mine.line(), {.from = JoinFrom::oldest}, shared_options());
+    (void)reader->poll([](const Tick&) {}, reads);
+    word.set(value);
+    ::pause();
+    return 0;
+  });
+}
+
+void kill_child(pid_t pid) {
+  ::kill(pid, SIGKILL);
+  (void)wait_for_child(pid);
+}
+
+void push(Producer<Tick>& producer, std::uint64_t count) {
+  for (std::uint64_t i = 0; i < count; ++i) {
+    REQUIRE(producer.try_push(Tick{i, 2 * i}) == ClaimResult::claimed);
+  }
+}
+
+} // namespace
+
+TEST_CASE("members: a newcomer takes a free line, leaves it, and the next one takes it again") { // T8
+  Owning owning(memory::Place::heap());
+  {
+    const auto first = Membership::join(owning.space.share(), {.id = "risk"}, soon());
+    auto second = Membership::join(owning.space.share(), {}, soon());
+    CHECK(first.line() == 0);
+    CHECK(second.line() == 1);
+    CHECK_FALSE(first.resume_from());
+    CHECK(owning.members.count_readers() == 2);
+    CHECK(owning.members.list()[0].id == "risk");
+    second.leave();
+    CHECK(owning.members.count_readers() == 1);
+    CHECK(Membership::join(owning.space.share(), {}, soon()).line() == 1);
+  }
+  CHECK(owning.members.list().empty());
+}
+
+TEST_CASE("members: of two living ones with one id the second is refused, by the pid of the first") {
+  Owning owning(memory::Place::heap());
+  const auto first = Membership::join(owning.space.share(), {.id = "risk"}, soon());
+  std::string text;
+  CHECK(error_of([&] { (void)Membership::join(owning.space.share(), {.id = "risk"}, soon()); }, &text) ==
+        ErrorCode::already_exists);
+  CHECK(contains(text, "process " + std::to_string(::getpid()) + " is there under this id"));
+}
+
+TEST_CASE("members: when every line is held the next one is refused, by the number of lines") {
+  Owning owning(memory::Place::heap());
+  std::vector<Membership> all;
+  for (int i = 0; i < 8; ++i) {
+    all.push_back(Membership::join(owning.space.share(), {}, soon()));
+  }
+  std::string text;
+  CHECK(error_of([&] { (void)Membership::join(owning.space.share(), {}, soon()); }, &text) == ErrorCode::limit_reached);
+  CHECK(contains(text, "all 8 lines are held"));
+}
+
+TEST_CASE("members: an id that cannot be one, and a role that the ring does not have, are refused") {
+  auto spec = ticks_at(memory::Place::heap());
+  spec.lossy_allowed = false;
+  const auto space = RingSpace::create(spec);
+  const auto join = [&](const MemberRequest& request) {
+    return error_of([&] { (void)Membership::join(space.share(), request, soon()); });
+  };
+  CHECK(join({.id = std::string(47, 'x')}) == ErrorCode{});
+  CHECK(join({.id = std::string(48, 'x')}) == ErrorCode::invalid_argument);
+  CHECK(join({.id = std::string("a\0b", 3)}) == ErrorCode::invalid_argument);
+  CHECK(join({.id = "y", .role = MemberRole::lossy}) == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("members: a killed reader stops gating at once, and its obituary names it (kill -9)") { // T11
+  ScratchRing scratch(memory::Backing::shm);
+  Owning owning(scratch.place());
+  Producer<Tick> producer(owning.space.memory<Tick>(), shared_options());
+  push(producer, 10);
+  ChildWord word;
+  const auto pid = joining_child(scratch.place(), "risk", 4, word, 1);
+  REQUIRE(word.wait_for(1));
+  owning.members.scan();
+  push(producer, 50);
+  kill_child(pid);
+  const auto dead = owning.obituaries(1);
+  REQUIRE(dead.size() == 1);
+  CHECK(dead[0].id == "risk");
+  CHECK(dead[0].pid == static_cast<std::uint32_t>(pid));
+  CHECK(dead[0].position == 4);
+  push(producer, 64); // a whole ring: nothing gates
+  const auto left = owning.members.list();
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].state == MemberState::kept);
+  CHECK(left[0].position == 4);
+}
+
+TEST_CASE("members: one that died before the owner looked is cleared by the look") {
+  ScratchRing scratch(memory::Backing::shm);
+  Owning owning(scratch.place());
+  ChildWord word;
+  const auto pid = joining_child(scratch.place(), "", 0, word, 1);
+  REQUIRE(word.wait_for(1));
+  kill_child(pid);
+  CHECK(owning.members.list().size() == 1);
+  owning.members.scan();
+  CHECK(owning.members.take_obituaries().size() == 1);
+  CHECK(owning.members.list().empty()); // a stranger's line is not kept
+}
+
+TEST_CASE("members: a restarted reader gets its line and its position back by its id (T7)") {
+  ScratchRing scratch(memory::Backing::shm);
+  Owning owning(scratch.place());
+  Producer<Tick> producer(owning.space.memory<Tick>(), shared_options());
+  push(producer, 10);
+  ChildWord word;
+  const auto pid = joining_child(scratch.place(), "risk", 4, word, 1);
+  REQUIRE(word.wait_for(1));
+  SUBCASE("after the owner knew of its death") {
+    owning.members.scan();
+    kill_child(pid);
+    CHECK(owning.obituaries(1).size() == 1);
+  }
+  SUBCASE("before anybody knew of it") {
+    kill_child(pid);
+  }
+  const auto space = RingSpace::attach(scratch.place(), ticks());
+  const auto mine = Membership::join(space, {.id = "risk"}, soon());
+  CHECK(mine.is_resumed());
+  REQUIRE(mine.resume_from());
+  CHECK(*mine.resume_from() == 4);
+  CHECK(mine.line() == 0);
+  auto reader = Reader<Tick>::join(space.memory<Tick>(), mine.line(),
+                                   {.from = JoinFrom::sequence, .position = *mine.resume_from()}, shared_options());
+  REQUIRE(reader);
+  std::vector<std::uint64_t> numbers;
+  (void)reader->poll([&](const Tick& tick) { numbers.push_back(tick.number); });
+  CHECK(numbers == std::vector<std::uint64_t>{4, 5, 6, 7, 8, 9});
+}
+
+TEST_CASE("members: one that goes and means to come back is expected; strangers take its line only when it must be") {
+  Owning owning(memory::Place::heap());
+  auto mine = Membership::join(owning.space.share(), {.id = "risk"}, soon());
+  mine.leave_and_keep(7, monotonic_now()); // its grace is over at once
+  std::vector<Membership> others;
+  for (int i = 0; i < 7; ++i) {
+    others.push_back(Membership::join(owning.space.share(), {}, soon()));
+    CHECK(others.back().line() != 0);
+  }
+  SUBCASE("it comes back") {
+    const auto again = Membership::join(owning.space.share(), {.id = "risk"}, soon());
+    CHECK(again.line() == 0);
+    CHECK(again.resume_from().value_or(0) == 7);
+  }
+  SUBCASE("the eighth stranger needs its line") {
+    CHECK(Membership::join(owning.space.share(), {}, soon()).line() == 0);
+    CHECK_FALSE(Membership::join(owning.space.share(), {.id = "risk"}, soon()).is_resumed());
+  }
+}
+
+TEST_CASE("members: a line within its grace is left to its id even when all others are held") {
+  Owning owning(memory::Place::heap());
+  Membership::join(owning.space.share(), {.id = "risk"}, soon()).leave_and_keep(7, soon());
+  std::vector<Membership> others;
+  for (int i = 0; i < 7; ++i) {
+    others.push_back(Membership::join(owning.space.share(), {}, soon()));
+  }
+  CHECK(error_of([&] { (void)Membership::join(owning.space.share(), {}, soon()); }) == ErrorCode::limit_reached);
+}
+
+TEST_CASE("members: 64 processes join, are killed in any order, and no line is lost") { // T8
+  ScratchRing scratch(memory::Backing::shm);
+  auto spec = ticks_at(scratch.place());
+  spec.members = 64;
+  const auto space = RingSpace::create(spec);
+  memory::Obituary obituary;
+  memory::Watcher watcher(obituary);
+  Members members(space, watcher, 1s);
+  for (int round = 0; round < 2; ++round) {
+    std::vector<pid_t> children;
+    std::vector<std::unique_ptr<ChildWord>> words;
+    for (int i = 0; i < 64; ++i) {
+      words.push_back(std::make_unique<ChildWord>());
+      children.push_back(joining_child(scratch.place(), round == 0 ? "" : "m" + std::to_string(i), 0, *words[i], 1));
+    }
+    for (auto& word : words) {
+      REQUIRE(word->wait_for(1));
+    }
+    members.scan();
+    CHECK(members.count_readers() == 64);
+    for (std::size_t i = 0; i < children.size(); ++i) {
+      kill_child(children[(i * 37) % children.size()]);
+    }
+    std::set<std::uint32_t> lines;
+    const auto deadline = soon();
+    while (lines.size() < 64 && monotonic_now() < deadline) {
+      const auto seen = obituary.value();
+      for (const auto& member : members.take_obituaries()) {
+        lines.insert(member.line);
+      }
+      if (lines.size() < 64) {
+        (void)os::futex_wait(*obituary.park_word(seen).word, seen, deadline, true);
+      }
+    }
+    CHECK(lines.size() == 64);
+    for (const auto& reader : space.members().readers) {
+      CHECK(reader.gate.observe() == no_reader);
+    }
+  }
+}
+
+TEST_CASE("owner watch: a killed producer is detached, its successor is the next generation (T12)") {
+  ScratchRing scratch(memory::Backing::shm);
+  ChildWord word;
+  const auto producing_child = [&](std::uint32_t value) {
+    return fork_child([&] {
+      const auto owner = RingSpace::create(ticks_at(scratch.place()));
+      word.set(value);
+      ::pause();
+      return 0;
+    });
+  };
+  auto pid = producing_child(1);
+  REQUIRE(word.wait_for(1));
+  const auto space = RingSpace::attach(scratch.place(), ticks());
+  memory::Obituary obituary;
+  memory::Watcher watcher(obituary);
+  OwnerWatch watch(space, watcher, obituary);
+  CHECK(watch.look() == Production::running);
+  CHECK(watch.generation() == 1);
+  CHECK(watch.dead().observe() == 0);
+  const auto seen = obituary.value();
+  kill_child(pid);
+  while (obituary.value() == seen &&
+         os::futex_wait(*obituary.park_word(seen).word, seen, soon(), true) != os::WaitResult::timed_out) {
+  }
+  CHECK(watch.dead().observe() == 1);
+  CHECK(watch.look() == Production::detached);
+  CHECK(watch.wait(monotonic_now()) == Production::detached);
+  pid = producing_child(2);
+  CHECK(watch.wait(soon()) == Production::running);
+  CHECK(watch.generation() == 2);
+  kill_child(pid);
+}
+
+TEST_CASE("owner watch: a reader waits for a producer that comes later, and learns that its ring was replaced") {
+  ScratchRing scratch(memory::Backing::shm);
+  auto spec = ticks_at(scratch.place());
+  {
+    const auto owner = RingSpace::create(spec);
+  }
+  const auto space = RingSpace::attach(scratch.place(), ticks());
+  memory::Obituary obituary;
+  memory::Watcher watcher(obituary);
+  OwnerWatch watch(space, watcher, obituary);
+  CHECK(watch.look() == Production::detached);
+  spec.existing = Existing::replace;
+  const auto status = in_forked_child([&] {
+    const auto owner = RingSpace::create(spec);
+    return 0;
+  });
+  CHECK(status.to_string() == "exited with 0");
+  CHECK(watch.wait(soon()) == Production::replaced);
+}

@@ -3,12 +3,14 @@
 // The producer's handle of a ring of T: claim, fill in place, publish.
 
 #include "ringfleet/base/assert.hpp"
+#include "ringfleet/base/cache_line.hpp"
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/ring/barrier.hpp"
 #include "ringfleet/ring/ring_memory.hpp"
 #include "ringfleet/ring/sequencer.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <type_traits>
@@ -30,14 +32,18 @@ public:
   // Never waits, no system call. After `claimed`, slot(first) … slot(first + count - 1) are the caller's to fill.
   // `count` <= capacity().
   [[nodiscard]] ClaimResult try_claim(std::uint64_t count, std::uint64_t& first) noexcept {
-    return sequencer_.try_claim(count, first);
+    const auto result = sequencer_.try_claim(count, first);
+    if (result == ClaimResult::claimed) [[likely]] {
+      fetch_ahead(first, count);
+    }
+    return result;
   }
   // Waits for the slowest reader: a reader that is stopped stops the producer, a dead one until its line is vacated.
   // `full` at the deadline.
   [[nodiscard]] ClaimResult claim(std::uint64_t count, std::uint64_t& first, MonotonicNs deadline) {
     RINGFLEET_ASSERT(sequencer_.claimed() - sequencer_.published() + count <= capacity(),
                      "a claim that waits for what its own thread has not published yet");
-    while (sequencer_.try_claim(count, first) == ClaimResult::full) {
+    while (try_claim(count, first) == ClaimResult::full) {
       const auto result = barrier_.wait(GatesAwaited{sequencer_, sequencer_.gate_needed(count)}, deadline);
       if (result != BarrierResult::reached) {
         return result == BarrierResult::stopped ? ClaimResult::stopped : ClaimResult::full;
@@ -139,6 +145,19 @@ private:
       }
     }
   };
+
+  // The readers hold the lines of the slots since they read them a lap ago. Each store that has to wait for its line
+  // holds up all stores behind it, the cursor's among them, so lines are asked for before their turn comes.
+  void fetch_ahead(std::uint64_t first, std::uint64_t count) noexcept {
+    const auto bytes = std::min(count * sizeof(T), std::uint64_t{lines_at_once_max * cache_line_bytes});
+    const auto* begin = reinterpret_cast<const std::byte*>(slots_ + ((first + slots_ahead) & mask_));
+    for (std::uint64_t offset = 0; offset < bytes; offset += cache_line_bytes) {
+      prefetch_to_write(begin + offset);
+    }
+  }
+  static constexpr std::size_t lines_ahead = 12;
+  static constexpr std::size_t lines_at_once_max = 32;
+  static constexpr std::uint64_t slots_ahead = std::max<std::size_t>(1, lines_ahead* cache_line_bytes / sizeof(T));
 
   void wake_readers(std::uint64_t before, std::uint64_t after) noexcept {
     A::step("parking.published");

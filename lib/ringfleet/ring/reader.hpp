@@ -61,6 +61,7 @@ public:
   // Waits until `count` elements can be read (`count` <= capacity). `detached`: the producer is gone, and fewer than
   // `count` are left. `evicted`, `stopped`, `timed_out`.
   [[nodiscard]] BarrierResult wait(std::uint64_t count, MonotonicNs deadline) {
+    static_cast<void>(sequencer_.available()); // paces the looks while a stream flows
     const auto result = barrier_.wait(ElementsAwaited{*this, sequencer_.position() + count}, deadline);
     if (result != BarrierResult::reached) {
       return result;

@@ -12,7 +12,9 @@
 #include "ringfleet/ring/gate.hpp"
 #include "ringfleet/ring/parking.hpp"
 #include "ringfleet/ring/ring_memory.hpp"
+#include "ringfleet/ring/wait_ladder.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <optional>
@@ -54,10 +56,11 @@ public:
     return reader;
   }
 
-  // How many elements can be read now, from position() on. One load when the last answer is used up.
+  // How many elements can be read now, from position() on. One load when the last answer is used up; while a stream
+  // flows, after some pauses of the core (see look_for_more).
   [[nodiscard]] std::uint64_t available() noexcept {
     if (seen_ == position()) {
-      seen_ = look();
+      look_for_more();
     }
     return seen_ - position();
   }
@@ -175,6 +178,25 @@ private:
     return true;
   }
 
+  // Each look takes the line of the cursor away from the producer, and a reader that is as fast as its producer would
+  // look after every few elements: both then run at the speed at which a line moves. So as long as looks find a few
+  // elements, the next one comes a little later and finds more. A look that finds nothing ends that: whoever waits for
+  // a single element, and whoever answers one before it looks for the next, is not delayed.
+  void look_for_more() noexcept {
+    for (std::uint32_t i = 0; i < pauses_; ++i) {
+      pause_core();
+    }
+    const auto before = seen_;
+    seen_ = look();
+    const auto found = seen_ - before;
+    if (found == 0) {
+      pauses_ = 0;
+    } else if (found < few_found) {
+      pauses_ /= 2;
+    } else if (found < enough_found) {
+      pauses_ = std::min(2 * pauses_ + 1, pauses_max);
+    }
+  }
   [[nodiscard]] std::uint64_t look() const noexcept {
     const auto cursor = lines_.producer->cursor.template observe<A>();
     return (follows_[0] | follows_[1]) == 0 ? cursor : look_behind_others(cursor);
@@ -205,8 +227,13 @@ private:
     return (A::load_relaxed(words[bit / 64]) >> (bit % 64) & 1) != 0;
   }
 
+  static constexpr std::uint64_t few_found = 4;
+  static constexpr std::uint64_t enough_found = 64;
+  static constexpr std::uint32_t pauses_max = 15;
+
   Gate<A> gate_;
   std::uint64_t seen_ = 0;
+  std::uint32_t pauses_ = 0; // before the next look
   const std::uint64_t* mark_;
   RingLines lines_;
   std::size_t line_;

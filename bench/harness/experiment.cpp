@@ -54,7 +54,22 @@ Experiment::Experiment(std::string name, Options options, Row gate)
   rows_.push_back(std::move(gate));
 }
 
+void Experiment::add(Row row) {
+  if (row.missing.empty()) {
+    rows_.push_back(std::move(row));
+    return;
+  }
+  std::fprintf(stderr, "%s: WITHOUT %s: %s\n", name_.c_str(), row.name.c_str(), row.missing.c_str());
+  missing_.push_back(std::move(row));
+}
+
 void Experiment::add_ratio(std::string numerator, std::string denominator, RatioKind kind, std::string suffix) {
+  const bool is_missing = std::any_of(missing_.begin(), missing_.end(), [&](const Row& row) {
+    return (row.name == numerator || row.name == denominator) && agrees(row.parameters, suffix);
+  });
+  if (is_missing) {
+    return;
+  }
   ratios_.push_back({std::move(numerator), std::move(denominator), kind, std::move(suffix)});
 }
 
@@ -174,12 +189,16 @@ Result Experiment::result() const {
                 .mood_ns = std::nullopt,
                 .rows = {},
                 .ratios = {},
+                .missing = {},
                 .rounds_measured = rounds_.size()};
   for (std::size_t row = 0; row < rows_.size(); ++row) {
     result.rows.push_back(row_result(row));
     if (rows_[row].name == "floor_bounce") {
       result.mood_ns = result.rows.back().latency.quantile_ns(0.5);
     }
+  }
+  for (const Row& row : missing_) {
+    result.missing.push_back({row.name, row.parameters, row.missing});
   }
   for (const Ratio& ratio : ratios_) {
     result.ratios.push_back(ratio_result(ratio));

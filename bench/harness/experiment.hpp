@@ -38,6 +38,7 @@ struct Row {
   std::string name;
   Parameters parameters;
   std::function<Sample(const Slice&)> measure;
+  std::string missing{}; // why it cannot be measured here; empty when it can
 };
 
 class Experiment {
@@ -45,7 +46,8 @@ public:
   // `gate`: the floor that decides which measurements count.
   Experiment(std::string name, Options options, Row gate);
 
-  void add(Row row) { rows_.push_back(std::move(row)); }
+  // A row that is missing is said to be, in the result and on stderr, and its ratios are left out.
+  void add(Row row);
   // Both are names of rows; `suffix` tells apart what else the rows differ in ("@bytes=64", "@bytes=8,readers=3"): of
   // several rows of a name the first whose parameters agree with it is meant.
   void add_ratio(std::string numerator, std::string denominator, RatioKind kind, std::string suffix = {});
@@ -79,6 +81,7 @@ private:
   std::string name_;
   Options options_;
   std::vector<Row> rows_;
+  std::vector<Row> missing_;
   std::vector<Ratio> ratios_;
   std::vector<Round> rounds_;
 };

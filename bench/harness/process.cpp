@@ -33,17 +33,31 @@ KeepAffinity::~KeepAffinity() {
   sched_setaffinity(0, sizeof before_, &before_);
 }
 
-PeerProcess::PeerProcess(int core, const std::function<void()>& body) : pid_(fork()) {
+// The parent waits until the child is on its core: a parent of real-time priority that spins would never let it get
+// there.
+PeerProcess::PeerProcess(int core, const std::function<void()>& body) {
+  int on_its_core[2];
+  if (pipe(on_its_core) != 0) {
+    throw Error::from_errno("create a pipe", errno);
+  }
+  const auto& [to_read, to_write] = on_its_core;
+  pid_ = fork();
   if (pid_ < 0) {
     throw Error::from_errno("fork the peer process", errno);
   }
   if (pid_ != 0) {
+    close(to_write);
+    char byte = 0;
+    static_cast<void>(!read(to_read, &byte, 1));
+    close(to_read);
     return;
   }
   int code = 0;
   try {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     pin_to(core);
+    close(to_read);
+    close(to_write);
     body();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "peer process: %s\n", error.what());

@@ -30,7 +30,7 @@ private:
 // A forked child on a core of its own. It dies with its parent. The destructor kills and reaps one that was not joined.
 class PeerProcess {
 public:
-  // `body` runs in the child; its exceptions are printed and become exit code 1.
+  // Returns when the child is on its core. `body` runs in the child; its exceptions are printed and become exit code 1.
   PeerProcess(int core, const std::function<void()>& body);
   ~PeerProcess();
   PeerProcess(const PeerProcess&) = delete;
@@ -45,7 +45,7 @@ public:
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
 private:
-  pid_t pid_;
+  pid_t pid_ = -1;
 };
 
 // Zeroed anonymous memory that a child forked later shares, for as long as the object lives.

@@ -38,11 +38,15 @@ Json parameter_value(const std::string& text) {
   return error == std::errc() && end == text.data() + text.size() ? Json(number) : Json(text);
 }
 
-Json row_json(const RowResult& row) {
-  Json json{{"row", row.name}};
-  for (const auto& [name, value] : row.parameters) {
+void add_parameters(Json& json, const Parameters& parameters) {
+  for (const auto& [name, value] : parameters) {
     json[name] = parameter_value(value);
   }
+}
+
+Json row_json(const RowResult& row) {
+  Json json{{"row", row.name}};
+  add_parameters(json, row.parameters);
   if (row.latency.count() > 0) {
     for (const auto& [key, heading, quantile] : quantiles) {
       json[key] = rounded(row.latency.quantile_ns(quantile));
@@ -81,9 +85,9 @@ std::string human_rate(double per_second) {
   return per_second >= 1e3 ? fmt::format("{:.1f} k/s", per_second / 1e3) : fmt::format("{:.1f} /s", per_second);
 }
 
-std::string label(const RowResult& row) {
-  std::string text = row.name;
-  for (const auto& [name, value] : row.parameters) {
+std::string label(const std::string& row_name, const Parameters& parameters) {
+  std::string text = row_name;
+  for (const auto& [name, value] : parameters) {
     text += fmt::format(" {}={}", name, value);
   }
   return text;
@@ -114,6 +118,11 @@ void print_json(const Result& result) {
   for (const RatioResult& ratio : result.ratios) {
     json["ratios"][ratio.name] = ratio_json(ratio);
   }
+  for (const MissingRow& row : result.missing) {
+    Json missing{{"row", row.name}, {"missing", row.why}};
+    add_parameters(missing, row.parameters);
+    json["missing"].push_back(std::move(missing));
+  }
   std::puts(json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
@@ -137,7 +146,7 @@ void print_table(const Result& result) {
 
   std::size_t width = 3;
   for (const RowResult& row : result.rows) {
-    width = std::max(width, label(row).size());
+    width = std::max(width, label(row.name, row.parameters).size());
   }
   fmt::print("{:<{}}", "row", width);
   for (const Quantile& quantile : quantiles) {
@@ -145,7 +154,7 @@ void print_table(const Result& result) {
   }
   fmt::print(" {:>11} {:>11}\n", "max", "rate");
   for (const RowResult& row : result.rows) {
-    std::string line = fmt::format("{:<{}}", label(row), width);
+    std::string line = fmt::format("{:<{}}", label(row.name, row.parameters), width);
     for (const Quantile& quantile : quantiles) {
       line +=
           fmt::format(" {:>11}", row.latency.count() > 0 ? human_ns(row.latency.quantile_ns(quantile.quantile)) : "");
@@ -157,6 +166,10 @@ void print_table(const Result& result) {
     for (const auto& [name, value] : row.facts) {
       fmt::print("  {} = {:.1f}\n", name, value);
     }
+  }
+
+  for (const MissingRow& row : result.missing) {
+    fmt::print("{:<{}} MISSING: {}\n", label(row.name, row.parameters), width, row.why);
   }
 
   fmt::print("\n");

@@ -35,12 +35,20 @@ struct RatioResult {
   RatioKind kind = RatioKind::time;
 };
 
+// A row that could not be measured, and why.
+struct MissingRow {
+  std::string name;
+  Parameters parameters;
+  std::string why;
+};
+
 struct Result {
   std::string benchmark;
   Machine machine;
   std::optional<double> mood_ns; // p50 of floor_bounce
   std::vector<RowResult> rows;
   std::vector<RatioResult> ratios;
+  std::vector<MissingRow> missing;
   std::size_t rounds_measured = 0; // the dropped ones included
 };
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace ringfleet::bench {
 
@@ -37,8 +38,17 @@ class Checker {
 public:
   template <std::size_t bytes>
   void check(const Message<bytes>& message) noexcept {
-    difference_ |= message.difference_from(next_);
-    ++next_;
+    check(std::span(&message, 1));
+  }
+  template <std::size_t bytes>
+  void check(std::span<const Message<bytes>> messages) noexcept {
+    std::uint64_t difference = 0;
+    std::uint64_t number = next_;
+    for (const auto& message : messages) {
+      difference |= message.difference_from(number++);
+    }
+    difference_ |= difference;
+    next_ = number;
   }
   [[nodiscard]] std::uint64_t checked() const noexcept { return next_; }
   void expect_intact() const {

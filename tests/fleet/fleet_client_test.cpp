@@ -2,6 +2,8 @@
 // the other processes itself: it starts itself again with the name of one of the `child:` cases.
 
 #include "fleet_fixture.hpp"
+#include "ringfleet/base/version.hpp"
+#include "ringfleet/call/control_message.hpp"
 #include "ringfleet/fleet/client.hpp"
 #include "ringfleet/os/child_process.hpp"
 #include "ringfleet/os/process.hpp"
@@ -190,6 +192,31 @@ TEST_CASE(
   CHECK(left == std::vector<std::string>{"control", "lock", "runner-1", "runner-2", "scheduler-0"});
   Fleet next(named("doomed"));
   CHECK(next.call("echo", "echo", "again").ok());
+}
+
+TEST_CASE("scheduler: a program of another version is told so, whatever it asks") { // F43
+  const RuntimeDirectory directory;
+  Fleet fleet(named("versions"));
+  const auto answer_to = [](const call::ControlMessage& question) {
+    call::ControlChannel channel(os::Socket::connect(os::fleet_directory_path("versions") + "/control"));
+    REQUIRE(channel.send(question) == os::SocketStatus::ok);
+    call::ControlMessage answer;
+    REQUIRE(channel.receive(answer, deadline_after(monotonic_now(), 20s)) == os::SocketStatus::ok);
+    return answer;
+  };
+  const std::string both = std::string("ringfleet 0.0.7 to a fleet of ringfleet ") + version;
+  const auto hello = answer_to({.type = call::ControlType::client_hello, .text = "0.0.7"});
+  CHECK(hello.type == call::ControlType::refused);
+  CHECK(hello.a == static_cast<std::uint64_t>(ErrorCode::version_mismatch));
+  CHECK(contains(hello.text, both));
+  for (const std::string op : {"status", "show", "reload", "down"}) {
+    const auto answer = answer_to({.type = call::ControlType::request,
+                                   .text = R"({"op":")" + op + R"(","module":"","path":"","version":"0.0.7"})"});
+    CHECK(answer.type == call::ControlType::response);
+    CHECK(contains(answer.text, "version_mismatch"));
+    CHECK(contains(answer.text, both));
+  }
+  CHECK(fleet.call("echo", "echo", "undisturbed").ok());
 }
 
 TEST_CASE("scheduler: a second one of the same name is refused and told who runs") { // fault 31

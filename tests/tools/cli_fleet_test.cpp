@@ -2,11 +2,20 @@
 
 #include "cli.hpp"
 
+#include "ringfleet/base/clock.hpp"
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/call/control_message.hpp"
+#include "ringfleet/os/file_lock.hpp"
+#include "ringfleet/os/socket.hpp"
+
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include <poll.h>
@@ -14,6 +23,8 @@
 #include <unistd.h>
 
 using namespace ringfleet::tests;
+using ringfleet::call::ControlHeader;
+using ringfleet::call::ControlType;
 using Json = nlohmann::json;
 
 namespace {
@@ -206,6 +217,42 @@ TEST_CASE("cli: where two fleets run, --fleet chooses, and without it the error 
   CHECK(unclear.err.find("two") != std::string::npos);
   CHECK(Json::parse(cli({"--fleet", "two", "status", "-o", "json"}).out)["name"] == "two");
   CHECK(Json::parse(cli({"status", "-o", "json", "--fleet", "one"}).out)["name"] == "one");
+}
+
+// A scheduler of another release, as far as the command line gets with it.
+TEST_CASE("cli: a fleet of another version is exit code 7, and the message says which versions they are") {
+  const Cli cli("cli-version");
+  const auto directory = cli.scratch().path("run/other");
+  std::filesystem::create_directories(directory);
+  std::filesystem::permissions(cli.scratch().path("run"), std::filesystem::perms::owner_all);
+  const auto lock = ringfleet::os::FileLock::try_acquire(directory + "/lock");
+  REQUIRE(lock);
+  auto listener = ringfleet::os::Socket::listen(directory + "/control");
+  for (const bool speaks_our_words : {true, false}) {
+    Program program(cli.invocation({"status"}));
+    auto connection = listener.accept(ringfleet::deadline_after(ringfleet::monotonic_now(), std::chrono::seconds(20)));
+    REQUIRE(connection);
+    std::vector<std::byte> packet(4096);
+    const auto question =
+        connection->receive(packet, ringfleet::deadline_after(ringfleet::monotonic_now(), std::chrono::seconds(20)));
+    REQUIRE(question.bytes > sizeof(ControlHeader));
+    const std::string text = "talk with ringfleet 0.1.0 to a fleet of ringfleet 7.0.0";
+    ControlHeader header{};
+    std::memcpy(&header, packet.data(), sizeof header);
+    header.type = static_cast<std::uint16_t>(ControlType::refused);
+    header.a = static_cast<std::uint64_t>(ringfleet::ErrorCode::version_mismatch);
+    header.text_bytes = static_cast<std::uint32_t>(text.size());
+    header.version = static_cast<std::uint16_t>(header.version + (speaks_our_words ? 0 : 1));
+    std::memcpy(packet.data(), &header, sizeof header);
+    std::memcpy(packet.data() + sizeof header, text.data(), text.size());
+    REQUIRE(connection->send(std::span(packet).first(sizeof header + text.size())) == ringfleet::os::SocketStatus::ok);
+    connection->close();
+    const auto result = program.wait();
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 7);
+    CHECK(result.err.find(speaks_our_words ? "7.0.0" : "use programs of one ringfleet release together") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("up -d: returns when the fleet is Ready, which goes on until down; what it says is in the log") {

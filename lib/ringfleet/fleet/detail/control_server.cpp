@@ -23,6 +23,14 @@ os::Descriptor open_spare() {
 } // namespace
 
 // One process on the control socket. It becomes a client of the fleet with its hello; without one it can only ask.
+void check_release(std::string_view theirs) {
+  if (theirs != version) {
+    throw Error(ErrorCode::version_mismatch,
+                fmt::format("talk with ringfleet {} to a fleet of ringfleet {}", theirs, version),
+                "use the same release on both sides");
+  }
+}
+
 class ControlServer::Connection final : public ChannelLink {
 public:
   Connection(std::uint64_t id, os::Socket socket, ControlServer& server)
@@ -107,11 +115,7 @@ private:
   }
 
   void hello(const std::string& their_version) {
-    if (their_version != version) {
-      throw Error(ErrorCode::version_mismatch,
-                  fmt::format("attach with ringfleet {} to a fleet of ringfleet {}", their_version, version),
-                  "use the same release on both sides");
-    }
+    check_release(their_version);
     if (epochs_descriptor_ || epochs_) {
       throw Error(ErrorCode::bad_message, fmt::format("a second hello from process {}", peer_.pid));
     }

@@ -16,8 +16,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace ringfleet::fleet {
+
+// Throws Error(version_mismatch), for the peer to read, when it is of another release than this program.
+void check_release(std::string_view theirs);
 
 class ControlServer {
 public:

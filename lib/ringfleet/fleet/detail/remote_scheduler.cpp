@@ -89,7 +89,7 @@ call::ControlMessage RemoteScheduler::exchange(const call::ControlMessage& quest
                 "it is stopped or hangs; look at its process, 'ringfleet-stat' works all the same");
   }
   if (answers_.empty()) {
-    throw gone();
+    throw other_version_ ? *other_version_ : gone();
   }
   call::ControlMessage answer = std::move(answers_.front());
   answers_.pop_front();
@@ -161,7 +161,11 @@ void RemoteScheduler::read() {
       case os::SocketStatus::would_block: return;
       case os::SocketStatus::closed: scheduler_is_gone(); return;
       }
-    } catch (const Error&) {
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::version_mismatch) {
+        const std::lock_guard lock(mutex_);
+        other_version_ = error;
+      }
       // A lane or arena that cannot be taken (no descriptor or memory left in this process): the scheduler keeps it
       // pending, the caller's wait is bounded by its deadline, and its reply names what is missing.
     }

@@ -49,6 +49,7 @@ private:
   std::condition_variable changed_;
   std::deque<call::ControlMessage> answers_;
   bool gone_ = false;
+  std::optional<Error> other_version_; // the scheduler speaks words that this program does not read
   std::mutex core_mutex_;
   std::unique_ptr<ClientCore> core_;
   memory::Watcher::WatchId socket_watch_ = 0;

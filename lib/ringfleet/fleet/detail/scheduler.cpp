@@ -189,6 +189,7 @@ void Scheduler::stop() noexcept {
     released.get_future().wait();
     loop_.stop();
     thread_.join();
+    ingests_.clear(); // waits
   }
   counters_.reset();
   if (lock_) {
@@ -285,34 +286,6 @@ void Scheduler::wait_for_stop() {
   os::Poller poller;
   poller.add(stop_requested_.fd(), 0);
   while (poller.wait(never).empty()) {
-  }
-}
-
-// Loop thread. An operator's path is read here: hashing a module takes about a millisecond per megabyte, and calls do
-// not pass here.
-void Scheduler::on_request(const std::string& json, ControlServer::Answer answer) {
-  try {
-    const OperatorRequest request = operator_request_from_json(json);
-    if (request.op == "status") {
-      answer(to_json(status_on_loop()));
-    } else if (request.op == "show") {
-      answer(to_json(supervisor_->show(request.module)));
-    } else if (request.op == "reload") {
-      const ArtifactHandle artifact =
-          ingest(request.path.empty() ? supervisor_->path_of(request.module) : request.path);
-      supervisor_->reload(request.module, artifact,
-                          [answer](const DeployReport& report, const std::optional<Error>& error) {
-                            answer(error ? to_json(*error) : to_json(report));
-                          });
-    } else if (request.op == "down") {
-      waiting_for_end_.push_back(std::move(answer));
-      stop_requested_.signal();
-    } else {
-      throw Error(ErrorCode::bad_message, fmt::format("operator request '{}'", request.op),
-                  "known are status, show, reload and down");
-    }
-  } catch (const Error& error) {
-    answer(to_json(error));
   }
 }
 

@@ -15,6 +15,7 @@
 #include "ringfleet/os/event_counter.hpp"
 #include "ringfleet/os/file_lock.hpp"
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,7 @@ private:
   void start(Topology topology);
   void stop() noexcept;
   void on_request(const std::string& json, ControlServer::Answer answer);
+  void reload_for_operator(const std::string& module, std::string path, const ControlServer::Answer& answer);
   [[nodiscard]] FleetStatus status_on_loop() const;
   [[nodiscard]] ArtifactHandle ingest(std::string_view reference);
   void write_counters();
@@ -67,6 +69,7 @@ private:
   std::unique_ptr<EmbeddedLink> embedded_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<ControlServer> control_;
+  std::vector<std::future<void>> ingests_; // for operators, each on a thread of its own; loop thread
   std::thread thread_;
 };
 

@@ -18,7 +18,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DeployReport, module, from_version, to_versio
 
 namespace fleet {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OperatorRequest, op, module, path)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OperatorRequest, op, module, path, version)
 
 namespace {
 

@@ -4,6 +4,7 @@
 // Strict when reading: a missing field is Error(bad_message).
 
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/base/version.hpp"
 #include "ringfleet/fleet/status.hpp"
 
 #include <string>
@@ -24,8 +25,9 @@ void check_answer(std::string_view json);
 
 struct OperatorRequest {
   std::string op; // status, show, reload, down
-  std::string module;
-  std::string path;
+  std::string module = {};
+  std::string path = {};
+  std::string version = ringfleet::version; // of the asking program
 };
 [[nodiscard]] std::string to_json(const OperatorRequest& request);
 [[nodiscard]] OperatorRequest operator_request_from_json(std::string_view json);

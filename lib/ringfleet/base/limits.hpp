@@ -57,6 +57,7 @@ inline constexpr std::uint32_t ring_unit_bytes_max = 1U << 20; // more than this
 inline constexpr std::uint64_t ring_capacity_max = 1ULL << 32;
 inline constexpr std::uint64_t ring_bytes_max = 1ULL << 40; // one segment
 inline constexpr std::uint64_t ring_arena_bytes_max = 1ULL << 38;
+inline constexpr auto ring_create_timeout = 5s; // for another producer of one ring that is making it
 
 // Rings that are found by name. With prefix, part and the number of an unfinished file it stays below the shortest
 // longest file name that a file system of Linux has (eCryptfs: 143).

@@ -113,9 +113,13 @@ Segment Segment::attach_writer(os::Descriptor descriptor, const Expectation& exp
   return {std::move(descriptor), std::move(mapping), header};
 }
 
-Segment Segment::attach_reader(os::Descriptor descriptor, const Expectation& expected, std::string_view label) {
+Segment Segment::attach_reader(os::Descriptor descriptor, const Expectation& expected, std::string_view label,
+                               bool many_writers) {
   const auto facts = os::file_facts(descriptor.get(), label);
-  if (!os::has_single_writer_seals(facts.seals)) {
+  if (many_writers && !os::has_size_seals(facts.seals)) {
+    throw bad(label, "its size is not sealed", "its creator must seal SHRINK and GROW");
+  }
+  if (!many_writers && !os::has_single_writer_seals(facts.seals)) {
     throw bad(label, fmt::format("it is not sealed to one writer (seals {:#x})", facts.seals),
               "its creator must seal SHRINK, GROW, FUTURE_WRITE and SEAL");
   }

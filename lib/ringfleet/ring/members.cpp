@@ -5,6 +5,7 @@
 #include "ringfleet/ring/bell.hpp"
 #include "ringfleet/ring/member_protocol.hpp"
 #include "ringfleet/ring/process_judge.hpp"
+#include "ringfleet/ring/shared_owners.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -62,11 +63,23 @@ struct Members::State {
     memory::Watcher::WatchId id = 0;
   };
 
+  struct ProducerWatch {
+    std::uint64_t identity = 0;
+    memory::Watcher::WatchId id = 0;
+  };
+
   State(const RingSpace& s, memory::Watcher& w, Nanoseconds g)
       : table(s.members()), protocol(table.lines, table.readers, ActorMark::of(os::own_identity())), watcher(w),
-        grace(g), watches(table.lines.size()) {}
+        grace(g), watches(table.lines.size()) {
+    if (s.facts().producers == Producers::many) {
+      shared = s.shared_lines();
+      producers.resize(owners_max);
+    }
+  }
 
   void scan();
+  void scan_producers();
+  void producer_died(std::uint32_t owner, std::uint64_t identity);
   // Without the mutex: the callbacks take it.
   void unwatch(const std::vector<memory::Watcher::WatchId>& ids) {
     for (const auto id : ids) {
@@ -83,6 +96,9 @@ struct Members::State {
   std::uint64_t joins_seen = ~std::uint64_t{0}; // relaxed: a hint; the truth is under the mutex
   std::mutex mutex;                             // guards what follows
   std::vector<Watch> watches;
+  std::optional<SharedRingLines> shared; // where many produce
+  std::vector<ProducerWatch> producers;  // by owner number
+  std::uint64_t repaired = 0;
   std::vector<Member> obituaries;
   bool is_over = false; // no further watch is begun
 };
@@ -132,7 +148,55 @@ void Members::State::died(std::size_t line, const MemberWord& word) {
   unwatch(outdated);
 }
 
+// On the watcher's thread.
+void Members::State::producer_died(std::uint32_t owner, std::uint64_t identity) {
+  const std::lock_guard lock(mutex);
+  if (producers[owner].identity == identity) {
+    producers[owner] = {};
+  }
+  const auto count = repair_dead(*shared, is_surely_dead_producer);
+  repaired += count;
+  // It may also have died before it woke those who wait for what it had published.
+  ring_shared_bell(*shared->shared, true);
+}
+
+// Owner numbers change hands without a count of joins, so each is looked at: one load for each that was ever used.
+void Members::State::scan_producers() {
+  std::vector<memory::Watcher::WatchId> outdated;
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> dead;
+  {
+    const std::lock_guard lock(mutex);
+    const auto used = std::min(Atomics::load_acquire(shared->shared->owners_used), owners_max);
+    for (std::uint32_t owner = 1; owner < used && !is_over; ++owner) {
+      const auto identity = Atomics::load_acquire(shared->owners->identity[owner]);
+      auto& watch = producers[owner];
+      if (watch.identity == identity) {
+        continue;
+      }
+      if (watch.id != 0) {
+        outdated.push_back(watch.id);
+      }
+      watch = {.identity = identity, .id = 0};
+      if (identity == 0) {
+        continue;
+      }
+      if (const auto pidfd = open_living_producer(identity)) {
+        watch.id = watcher.watch_death(*pidfd, [this, owner, identity] { producer_died(owner, identity); });
+      } else {
+        dead.emplace_back(owner, identity);
+      }
+    }
+  }
+  for (const auto& [owner, identity] : dead) {
+    producer_died(owner, identity);
+  }
+  unwatch(outdated);
+}
+
 void Members::State::scan() {
+  if (shared) {
+    scan_producers();
+  }
   // SYNC ring.joins: acquire; pairs with the release in Membership::join. Receives: the newcomer's line.
   const auto joins = table.joins->observe();
   if (Atomics::load_relaxed(joins_seen) == joins) {
@@ -162,6 +226,9 @@ Members::~Members() {
     for (auto& watch : state_->watches) {
       all.push_back(std::exchange(watch.id, 0));
     }
+    for (auto& watch : state_->producers) {
+      all.push_back(std::exchange(watch.id, 0));
+    }
   }
   state_->unwatch(all);
 }
@@ -173,6 +240,11 @@ void Members::scan() {
 std::vector<Member> Members::take_obituaries() {
   const std::lock_guard lock(state_->mutex);
   return std::exchange(state_->obituaries, {});
+}
+
+std::uint64_t Members::repaired_claims() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->repaired;
 }
 
 std::uint32_t Members::count_readers() const {

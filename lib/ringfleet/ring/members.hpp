@@ -6,6 +6,9 @@
 // The kernel tells of a death through a pidfd, and a pidfd must be open before. So the owner looks for newcomers with
 // scan(): it costs one load when nobody has joined. Call it before every wait, and keep waits bounded: a member that
 // joins and dies while the owner sleeps is noticed at the next scan.
+//
+// Where many produce, each has one of these: it also watches the other producers, and finishes what a dead one has
+// left.
 
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/memory/watcher.hpp"
@@ -48,6 +51,9 @@ public:
   // Watches whoever has joined since the last call; a newcomer that is dead already is cleared at once. One load when
   // there is none. Throws Error(no_descriptors): try again later, nothing is lost.
   void scan();
+
+  // Claims of dead producers that were finished in their place.
+  [[nodiscard]] std::uint64_t repaired_claims() const;
 
   // Members whose death was proven since the last call, as they were.
   [[nodiscard]] std::vector<Member> take_obituaries();

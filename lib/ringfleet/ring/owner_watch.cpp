@@ -2,6 +2,7 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/os/futex.hpp"
+#include "ringfleet/ring/detail/space_parts.hpp"
 #include "ringfleet/ring/parking.hpp"
 #include "ringfleet/ring/process_judge.hpp"
 
@@ -28,7 +29,8 @@ Production OwnerWatch::look() {
   case OwnerState::replaced: return Production::replaced;
   default: return Production::detached;
   }
-  if (word == word_seen_) {
+  const bool many = space_.facts().producers == Producers::many;
+  if (word == word_seen_ && (dead_.observe() == 0 || !many)) {
     return dead_.observe() == 0 ? Production::running : Production::detached;
   }
   const auto owner = space_.owner();
@@ -42,29 +44,59 @@ Production OwnerWatch::look() {
                             space_.place().text(), owner.pid_namespace),
                 "run all members of a ring in one PID namespace");
   }
-  const auto pidfd = open_living(ActorMark::of(owner.process));
   word_seen_ = word;
-  if (!pidfd) {
+  if (!watch_living_owner(owner)) {
     dead_.publish(1);
     return Production::detached;
   }
   generation_ = owner.generation;
-  dead_.publish(0);
-  watch_ = watcher_.watch_death(*pidfd, [this] { dead_.publish(1); });
   return Production::running;
 }
 
+bool OwnerWatch::watch_living_owner(const Owner& owner) {
+  std::optional<os::Descriptor> pidfd;
+  if (space_.facts().producers == Producers::many) {
+    const auto lines = space_.shared_lines();
+    for (std::uint32_t number = 1; number < owners_max && !pidfd; ++number) {
+      if (const auto identity = Atomics::load_acquire(lines.owners->identity[number]); identity != 0) {
+        pidfd = open_living_producer(identity);
+      }
+    }
+    // Nobody has a number yet. Whoever made this generation may be about to take one, or have gone on to other things.
+    const auto& place = space_.place();
+    if (!pidfd && place.is_named() &&
+        os::FileLock::state_hint(place.path(detail::lock_part)) != os::FileLock::State::held) {
+      return false;
+    }
+  }
+  if (!pidfd) {
+    pidfd = open_living(ActorMark::of(owner.process));
+  }
+  if (!pidfd) {
+    return false;
+  }
+  dead_.publish(0);
+  watch_ = watcher_.watch_death(*pidfd, [this] { dead_.publish(1); });
+  return true;
+}
+
 Production OwnerWatch::wait(MonotonicNs deadline) {
+  // Where many produce, a newcomer rings their bell when it has its number.
+  const auto* bell = space_.facts().producers == Producers::many ? &space_.shared_lines().shared->bell : nullptr;
   while (true) {
+    const auto bell_seen = bell != nullptr ? Atomics::load_acquire(*bell) : 0;
     const auto obituary = obituary_.value();
     const auto seen = static_cast<std::uint32_t>(Atomics::load_acquire(space_.owner_word()));
     const auto production = look();
     if (production != Production::detached || monotonic_now() >= deadline) {
       return production;
     }
-    const std::array<os::FutexWord, 2> words{os::FutexWord{&futex_half(space_.owner_word()), seen, true},
-                                             obituary_.park_word(obituary)};
-    (void)os::futex_wait_any(words, deadline);
+    std::array<os::FutexWord, 3> words{os::FutexWord{&futex_half(space_.owner_word()), seen, true},
+                                       obituary_.park_word(obituary)};
+    if (bell != nullptr) {
+      words[2] = {bell, bell_seen, true};
+    }
+    (void)os::futex_wait_any(std::span(words).first(bell != nullptr ? 3 : 2), deadline);
   }
 }
 

@@ -15,7 +15,7 @@
 namespace ringfleet::ring {
 
 enum class Production : std::uint8_t {
-  running,  // a living process owns the ring
+  running,  // a living process owns the ring; where many produce, at least one
   detached, // nobody does; somebody may continue it
   replaced  // never again: another ring has the name now
 };
@@ -38,10 +38,13 @@ public:
   // Blocks until somebody produces, the ring is replaced, or the deadline (`detached`).
   [[nodiscard]] Production wait(MonotonicNs deadline);
 
+  // Where many produce: not 0 after the death of one of them, until look() has found another one alive.
   // Not 0 when the owner that look() last saw running is dead; set before the obituary changes. For BarrierOptions.
   [[nodiscard]] const ProcessWord<std::uint32_t>& dead() const noexcept { return dead_; }
 
 private:
+  [[nodiscard]] bool watch_living_owner(const Owner& owner);
+
   const RingSpace& space_;
   memory::Watcher& watcher_;
   const memory::Obituary& obituary_;

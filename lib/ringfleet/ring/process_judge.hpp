@@ -6,6 +6,7 @@
 #include "ringfleet/os/descriptor.hpp"
 #include "ringfleet/ring/member_word.hpp"
 
+#include <cstdint>
 #include <optional>
 
 namespace ringfleet::ring {
@@ -17,5 +18,9 @@ namespace ringfleet::ring {
 // Of a process that was alive when it was opened, and that is surely the one named; empty when that one is dead. Throws
 // Error(no_descriptors).
 [[nodiscard]] std::optional<os::Descriptor> open_living(ActorMark actor);
+
+// The same for a producer of a ring with many, by its identity in the owner table.
+[[nodiscard]] bool is_surely_dead_producer(std::uint64_t owner_identity) noexcept;
+[[nodiscard]] std::optional<os::Descriptor> open_living_producer(std::uint64_t owner_identity);
 
 } // namespace ringfleet::ring

@@ -2,7 +2,6 @@
 
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/error.hpp"
-#include "ringfleet/ring/bell.hpp"
 #include "ringfleet/ring/detail/space_parts.hpp"
 
 #include <utility>
@@ -49,6 +48,13 @@ RingLines RingSpace::lines() const {
           parts_->facts.capacity};
 }
 
+SharedRingLines RingSpace::shared_lines() const {
+  require_here();
+  RINGFLEET_ASSERT(parts_->ring.shared != nullptr, "this ring has one producer");
+  return {parts_->ring.shared,  parts_->ring.owners,          parts_->ring.descriptors,
+          parts_->ring.evicted, &parts_->members.head->joins, parts_->members.readers};
+}
+
 MemberTable RingSpace::members() const {
   require_here();
   return {parts_->members.lines, parts_->members.readers, &parts_->members.head->joins};
@@ -86,16 +92,26 @@ void RingSpace::end_ownership() noexcept {
     return;
   }
   role_ = SpaceRole::reader;
-  auto& producer = *parts_->ring.producer;
-  auto& line = parts_->ring.head->owner;
-  // SYNC ring.closed: release; pairs with the acquire in is_closed. Publishes: the last cursor.
-  Atomics::store_release(producer.closed, std::uint64_t{1});
-  ring::end_ownership(line, OwnerState::absent);
-  // Readers of one ring sleep in this process or in others.
-  ring_bell(producer.bell, true);
-  os::futex_wake(producer.bell, os::wake_all, false);
-  detail::wake_owner_word(line);
+  if (!parts_->place.is_named()) {
+    if (parts_->is_creator) {
+      detail::say_that_nobody_owns(*parts_);
+    }
+    return;
+  }
+  if (parts_->ring.shared == nullptr) {
+    detail::say_that_nobody_owns(*parts_);
+    parts_->lock.reset();
+    return;
+  }
+  // Where many produce, whoever finds nobody else says so. Two that end at once both let go before they look.
   parts_->lock.reset();
+  try {
+    if (const auto alone = os::FileLock::try_acquire(parts_->place.path(detail::lock_part))) {
+      detail::say_that_nobody_owns(*parts_);
+    }
+  } catch (const Error&) {
+    // The lock file is gone, or no descriptor is free. Readers learn of the end from the kernel.
+  }
 }
 
 bool RingSpace::is_here() const noexcept {

@@ -3,13 +3,14 @@
 // All memory of one ring behind one handle: the ring segment, the member table, and an arena where one is wanted. Layer
 // 0 and the layers above work on the spans that this hands out and know nothing of segments.
 //
-//   create   makes the ring, or continues one that nobody owns; the caller owns it then: it is the one producer
+//   create   makes the ring, or continues one that nobody owns; the caller owns it then: it is the one producer. Where
+//            many produce, each creates: the first makes or continues the ring, the others join it
 //   attach   a reader: ring and arena read-only, member table writable
 //   await    the same, but waits until there is such a ring
 //   share    another handle of the same memory, for threads of this process
 //
-// At most one owner is alive: it holds a lock on "NAME+lock" for its life. When it dies, the kernel frees the lock, the
-// bytes stay, and whoever creates the ring again continues it under the next generation.
+// At most one owner is alive (or many, who share): it holds a lock on "NAME+lock" for its life. When it dies, the
+// kernel frees the lock, the bytes stay, and whoever creates the ring again continues it under the next generation.
 
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/os/descriptor.hpp"
@@ -17,6 +18,7 @@
 #include "ringfleet/ring/owner_line.hpp"
 #include "ringfleet/ring/ring_memory.hpp"
 #include "ringfleet/ring/ring_spec.hpp"
+#include "ringfleet/ring/shared_ring.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -76,7 +78,7 @@ public:
   // one. The owner's process only.
   [[nodiscard]] std::vector<os::Descriptor> descriptors() const;
   [[nodiscard]] static RingSpace attach(std::vector<os::Descriptor> descriptors, const RingExpectation& expected,
-                                        std::string_view label);
+                                        std::string_view label, SpaceRole role = SpaceRole::reader);
 
   // A reader of the same mapping, for a thread of this process.
   [[nodiscard]] RingSpace share() const;
@@ -100,6 +102,22 @@ public:
     const auto all = lines();
     const auto bytes = units_of(sizeof(T));
     return {*all.producer, all.evicted, *all.joins, all.readers, {reinterpret_cast<T*>(bytes.data()), all.capacity}};
+  }
+
+  // The same for a ring with many producers.
+  [[nodiscard]] SharedRingLines shared_lines() const;
+  template <class T>
+  [[nodiscard]] SharedRingMemory<T> shared_memory() const {
+    static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= page_bytes);
+    const auto all = shared_lines();
+    const auto bytes = units_of(sizeof(T));
+    return {*all.shared,
+            *all.owners,
+            all.descriptors,
+            all.evicted,
+            *all.joins,
+            all.readers,
+            {reinterpret_cast<T*>(bytes.data()), all.descriptors.size()}};
   }
 
   // Who produces; a consistent copy of the owner line. Never blocks longer than the owner takes to write six words; an

@@ -143,7 +143,17 @@ std::vector<os::Descriptor> RingSpace::descriptors() const {
 }
 
 RingSpace RingSpace::attach(std::vector<os::Descriptor> descriptors, const RingExpectation& expected,
-                            std::string_view label) {
+                            std::string_view label, SpaceRole role) {
+  const bool many = expected.producers == Producers::many;
+  if (role == SpaceRole::observer || (role == SpaceRole::owner && !many)) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("attach anonymous ring '{}': by its descriptors one becomes a "
+                                                         "reader, or one of many producers",
+                                                         label));
+  }
+  const auto map_part = [&](os::Descriptor& descriptor, const memory::Expectation& wanted) {
+    return role == SpaceRole::owner ? memory::Segment::attach_writer(std::move(descriptor), wanted, label)
+                                    : memory::Segment::attach_reader(std::move(descriptor), wanted, label, many);
+  };
   auto parts = std::make_shared<detail::SpaceParts>(memory::Place::anonymous(label));
   const auto text = parts->place.text();
   if (descriptors.size() < 2 || descriptors.size() > 3) {
@@ -152,7 +162,7 @@ RingSpace RingSpace::attach(std::vector<os::Descriptor> descriptors, const RingE
   }
   memory::Expectation wanted{
       .kind = memory::SegmentKind::ring, .body_bytes_min = sizeof(RingHead), .fingerprint = expected.fingerprint};
-  parts->ring_segment = memory::Segment::attach_reader(std::move(descriptors[0]), wanted, text);
+  parts->ring_segment = map_part(descriptors[0], wanted);
   const auto shape = detail::take_shape(parts->ring_segment, text);
   parts->facts = detail::check_shape(shape, text);
   detail::check_facts(parts->facts, expected, text);
@@ -168,11 +178,11 @@ RingSpace RingSpace::attach(std::vector<os::Descriptor> descriptors, const RingE
     }
     wanted.kind = memory::SegmentKind::arena;
     wanted.body_bytes_min = shape.arena_bytes;
-    parts->arena_segment = memory::Segment::attach_reader(std::move(descriptors[2]), wanted, text);
+    parts->arena_segment = map_part(descriptors[2], wanted);
   }
   parts->carve(shape);
   detail::require_same_scope(detail::scope_of(parts->members.head->scope), text);
-  return {std::move(parts), SpaceRole::reader};
+  return {std::move(parts), role};
 }
 
 } // namespace ringfleet::ring

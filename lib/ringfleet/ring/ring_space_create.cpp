@@ -1,13 +1,15 @@
 // Making rings, and continuing those whose owner is gone.
 
 #include "ringfleet/base/error.hpp"
-#include "ringfleet/memory/boot_id.hpp"
+#include "ringfleet/base/limits.hpp"
+#include "ringfleet/os/directory_watch.hpp"
 #include "ringfleet/os/memory_file.hpp"
 #include "ringfleet/os/memory_placement.hpp"
 #include "ringfleet/ring/detail/pid_scope.hpp"
 #include "ringfleet/ring/detail/ring_family.hpp"
 #include "ringfleet/ring/detail/space_parts.hpp"
 #include "ringfleet/ring/ring_space.hpp"
+#include "ringfleet/ring/shared_owners.hpp"
 
 #include <cstring>
 #include <random>
@@ -75,7 +77,12 @@ void format_space(detail::RingParts& ring, detail::MemberParts& members, const R
   const auto scope = detail::own_scope();
   std::memcpy(members.head->scope.boot_id, scope.boot_id.data(), sizeof(members.head->scope.boot_id));
   members.head->scope.pid_namespace = scope.pid_namespace;
-  format_ring({ring.producer, ring.evicted, &members.head->joins, members.readers, shape.capacity});
+  if (ring.shared != nullptr) {
+    format_ring(SharedRingLines{ring.shared, ring.owners, ring.descriptors, ring.evicted, &members.head->joins,
+                                members.readers});
+  } else {
+    format_ring({ring.producer, ring.evicted, &members.head->joins, members.readers, shape.capacity});
+  }
   write_owner(ring.head->owner, own_owner(1));
 }
 
@@ -92,6 +99,7 @@ std::shared_ptr<SpaceParts> create_heap(const RingSpec& spec) {
   const auto shape = detail::shape_of(spec);
   const auto specs = specs_of(spec, shape);
   auto parts = std::make_shared<SpaceParts>(spec.place);
+  parts->is_creator = true;
   os::watch_forks();
   parts->ring_segment = memory::Segment::heap(specs.ring);
   parts->member_segment = memory::Segment::heap(specs.members);
@@ -118,6 +126,7 @@ std::shared_ptr<SpaceParts> create_anonymous(const RingSpec& spec) {
   const auto shape = detail::shape_of(spec);
   const auto specs = specs_of(spec, shape);
   auto parts = std::make_shared<SpaceParts>(spec.place);
+  parts->is_creator = true;
   parts->ring_segment = create_anonymous(spec, specs.ring, {});
   parts->member_segment = create_anonymous(spec, specs.members, detail::members_part);
   if (shape.arena_bytes != 0) {
@@ -125,10 +134,16 @@ std::shared_ptr<SpaceParts> create_anonymous(const RingSpec& spec) {
   }
   parts = finished(std::move(parts), shape, spec);
   format_space(parts->ring, parts->members, shape);
-  memory::seal_segment(parts->ring_segment.descriptor(), spec.place.name());
-  os::seal_many_writers(parts->member_segment.descriptor().get(), spec.place.name());
-  if (shape.arena_bytes != 0) {
-    memory::seal_segment(parts->arena_segment.descriptor(), spec.place.name());
+  const bool many = spec.producers == Producers::many;
+  for (const auto* segment : {&parts->ring_segment, &parts->member_segment, &parts->arena_segment}) {
+    if (!segment->descriptor()) {
+      continue;
+    }
+    if (many || segment == &parts->member_segment) {
+      os::seal_many_writers(segment->descriptor().get(), spec.place.name());
+    } else {
+      memory::seal_segment(segment->descriptor(), spec.place.name());
+    }
   }
   return parts;
 }
@@ -155,6 +170,18 @@ std::shared_ptr<SpaceParts> create_named(const RingSpec& spec) {
   return finished(std::move(parts), shape, spec);
 }
 
+// What a crash of the machine may have left in a file that nobody had time to write out.
+void check_positions(const SpaceParts& parts) {
+  const bool many = parts.ring.shared != nullptr;
+  const auto begin = many ? Atomics::load_acquire(parts.ring.shared->finished) : parts.ring.producer->cursor.observe();
+  const auto limit = many ? Atomics::load_acquire(parts.ring.shared->limit) : parts.ring.producer->limit.observe();
+  const auto capacity = parts.facts.capacity;
+  if (limit - begin > (many ? 2 : 1) * capacity) {
+    throw Error(ErrorCode::bad_segment, fmt::format("{}: its limit is {}, expected at most {} units beyond {}",
+                                                    parts.place.text(), limit, capacity, begin));
+  }
+}
+
 std::shared_ptr<SpaceParts> continue_named(const RingSpec& spec) {
   const auto label = spec.place.text();
   auto parts = detail::map_named(spec.place, expectation_of(spec), os::Access::read_write, os::Access::read_write);
@@ -166,17 +193,19 @@ std::shared_ptr<SpaceParts> continue_named(const RingSpec& spec) {
     throw Error(ErrorCode::bad_segment, fmt::format("{}: arena size is {}, expected at least {}", label,
                                                     parts->facts.arena_bytes, spec.arena_bytes));
   }
-  auto& producer = *parts->ring.producer;
-  const auto cursor = producer.cursor.observe();
-  const auto limit = producer.limit.observe();
-  if (limit - cursor > parts->facts.capacity) {
-    throw Error(ErrorCode::bad_segment,
-                fmt::format("{}: its limit is {}, expected no more than {} beyond its cursor {}", label, limit,
-                            parts->facts.capacity, cursor));
-  }
+  check_positions(*parts);
   detail::take_over_scope(parts->members, label);
-  Atomics::store_release(producer.awaited_gate, cursor);
-  Atomics::store_release(producer.closed, std::uint64_t{0});
+  if (parts->ring.shared != nullptr) {
+    // The lock is ours alone: every producer that was is gone, whatever its pid says now.
+    const SharedRingLines lines{parts->ring.shared,  parts->ring.owners,          parts->ring.descriptors,
+                                parts->ring.evicted, &parts->members.head->joins, parts->members.readers};
+    (void)repair_dead(lines, [](std::uint64_t) { return true; });
+    Atomics::store_release(parts->ring.shared->closed, std::uint64_t{0});
+  } else {
+    auto& producer = *parts->ring.producer;
+    Atomics::store_release(producer.awaited_gate, producer.cursor.observe());
+    Atomics::store_release(producer.closed, std::uint64_t{0});
+  }
   auto& line = parts->ring.head->owner;
   write_owner(line, own_owner(detail::owner_of(line).generation + 1));
   detail::wake_owner_word(line);
@@ -185,39 +214,76 @@ std::shared_ptr<SpaceParts> continue_named(const RingSpec& spec) {
   return parts;
 }
 
-std::shared_ptr<SpaceParts> create_or_continue(const RingSpec& spec) {
+// With the lock.
+std::shared_ptr<SpaceParts> make_or_continue(const RingSpec& spec) {
   const auto& place = spec.place;
-  auto lock = os::FileLock::try_acquire(place.path(detail::lock_part), std::to_string(::getpid()), spec.options.mode);
-  if (!lock) {
-    throw Error(ErrorCode::already_exists,
-                fmt::format("create {}: process {} owns it", place.text(),
-                            os::FileLock::note_hint(place.path(detail::lock_part))),
-                "a ring has one producer: end the other one, or take another name");
-  }
   detail::remove_unfinished(place);
-  std::shared_ptr<SpaceParts> parts;
   const bool is_there = ::access(place.path().c_str(), F_OK) == 0;
-  if (is_there && spec.existing == Existing::continue_it) {
-    try {
-      parts = continue_named(spec);
-    } catch (const Error& error) {
-      const bool can_be_replaced =
-          error.code() == ErrorCode::bad_segment || error.code() == ErrorCode::version_mismatch;
-      throw Error(error.code(), fmt::format("continue {}: {}", place.text(), error.operation()),
-                  can_be_replaced && error.advice().empty()
-                      ? "replace it (Existing::replace), or remove it ('ringfleet segments rm')"
-                      : error.advice(),
-                  error.errno_value());
-    }
-  } else {
+  if (!is_there || spec.existing == Existing::replace) {
     if (is_there) {
       detail::retire(place);
     }
     detail::remove_family(place);
-    parts = create_named(spec);
+    return create_named(spec);
   }
+  try {
+    return continue_named(spec);
+  } catch (const Error& error) {
+    const bool can_be_replaced = error.code() == ErrorCode::bad_segment || error.code() == ErrorCode::version_mismatch;
+    throw Error(error.code(), fmt::format("continue {}: {}", place.text(), error.operation()),
+                can_be_replaced && error.advice().empty()
+                    ? "replace it (Existing::replace), or remove it ('ringfleet segments rm')"
+                    : error.advice(),
+                error.errno_value());
+  }
+}
+
+Error owned_by_somebody(const RingSpec& spec) {
+  return Error(ErrorCode::already_exists,
+               fmt::format("create {}: process {} owns it", spec.place.text(),
+                           os::FileLock::note_hint(spec.place.path(detail::lock_part))),
+               spec.producers == Producers::one ? "a ring has one producer: end the other one, or take another name"
+                                                : "it is making the ring: is it stopped?");
+}
+
+std::shared_ptr<SpaceParts> create_for_one(const RingSpec& spec) {
+  auto lock =
+      os::FileLock::try_acquire(spec.place.path(detail::lock_part), std::to_string(::getpid()), spec.options.mode);
+  if (!lock) {
+    throw owned_by_somebody(spec);
+  }
+  auto parts = make_or_continue(spec);
   parts->lock = std::move(lock);
   return parts;
+}
+
+// The first one makes or continues the ring alone, then shares the lock; the others join. Whoever comes while it is at
+// work waits for a change of the lock file.
+std::shared_ptr<SpaceParts> create_for_many(const RingSpec& spec) {
+  const auto path = spec.place.path(detail::lock_part);
+  const auto note = std::to_string(::getpid());
+  const auto deadline = deadline_after(monotonic_now(), limits::ring_create_timeout);
+  os::DirectoryWatch watch(spec.place.directory());
+  while (true) {
+    if (auto lock = os::FileLock::try_acquire(path, note, spec.options.mode)) {
+      auto parts = make_or_continue(spec);
+      lock->share(note);
+      parts->lock = std::move(lock);
+      return parts;
+    }
+    if (auto lock = os::FileLock::try_share(path, spec.options.mode)) {
+      if (spec.existing == Existing::replace) {
+        throw owned_by_somebody(spec);
+      }
+      auto parts = detail::map_named(spec.place, expectation_of(spec), os::Access::read_write, os::Access::read_write);
+      detail::require_same_scope(detail::scope_of(parts->members.head->scope), spec.place.text());
+      parts->lock = std::move(lock);
+      return parts;
+    }
+    if (!watch.wait(deadline)) {
+      throw owned_by_somebody(spec);
+    }
+  }
 }
 
 } // namespace
@@ -230,7 +296,7 @@ RingSpace RingSpace::create(const RingSpec& spec) {
   case memory::Backing::shm:
   case memory::Backing::file: break;
   }
-  return {create_or_continue(spec), SpaceRole::owner};
+  return {spec.producers == Producers::many ? create_for_many(spec) : create_for_one(spec), SpaceRole::owner};
 }
 
 } // namespace ringfleet::ring

@@ -167,8 +167,8 @@ std::uint64_t repair(const SharedRingLines& lines, std::uint32_t owner, std::uin
       const auto lap = lines.lap(claim.begin);
       auto expected = descriptor_of(claim, lap);
       claim.fate = Fate::aborted;
-      // SYNC shared.descriptor: exchange, release; pairs with the acquire in look_at. It fails when another survivor was
-      // first.
+      // SYNC shared.descriptor: exchange, release; pairs with the acquire in look_at. It fails when another survivor
+      // was first.
       aborted += A::compare_exchange(lines.descriptor(claim.begin), expected, descriptor_of(claim, lap));
       A::step("shared.repaired");
     }

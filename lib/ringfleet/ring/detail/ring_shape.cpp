@@ -42,6 +42,12 @@ void require(bool holds, std::string_view label, const char* field, std::uint64_
   }
 }
 
+std::uint64_t claim_bytes_of(const RingShape& shape) noexcept {
+  return shape.producers == static_cast<std::uint32_t>(Producers::many)
+             ? sizeof(SharedLines) + sizeof(OwnerTable) + shape.capacity * sizeof(std::uint64_t)
+             : 0;
+}
+
 const char* text_of(Waiting waiting) noexcept {
   return waiting == Waiting::park ? "park" : "spin";
 }
@@ -63,9 +69,6 @@ void check_spec(const RingSpec& spec) {
   }
   if (spec.members == 0) {
     invalid("number of members", spec.members, "there must be room for one reader");
-  }
-  if (spec.producers != Producers::one) {
-    invalid("producers", static_cast<std::uint64_t>(spec.producers), "this ring has one producer");
   }
   if ((spec.options.mode & ~0777U) != 0 || (spec.options.mode & 0600U) != 0600U) {
     throw Error(ErrorCode::invalid_argument,
@@ -93,6 +96,7 @@ RingShape shape_of(const RingSpec& spec) noexcept {
   shape.waiting = spec.waiting == Waiting::park ? 1 : 0;
   shape.lossy = spec.lossy_allowed ? 1 : 0;
   shape.arena_bytes = round_up<std::uint64_t>(spec.arena_bytes, page_bytes);
+  shape.claim_bytes = claim_bytes_of(shape);
   shape.checksum = checksum_of(shape);
   return shape;
 }
@@ -117,8 +121,8 @@ RingFacts check_shape(const RingShape& shape, std::string_view label) {
   require(shape.lossy <= 1, label, "lossy readers", shape.lossy, "0 or 1");
   require(shape.arena_bytes <= limits::ring_arena_bytes_max && shape.arena_bytes % page_bytes == 0, label, "arena size",
           shape.arena_bytes, "whole pages within the limit");
-  require(shape.claim_bytes <= limits::ring_bytes_max, label, "claim table size", shape.claim_bytes,
-          "a size within the limit");
+  require(shape.claim_bytes == claim_bytes_of(shape), label, "claim table size", shape.claim_bytes,
+          "the size for this capacity");
   RingFacts facts;
   facts.unit_bytes = shape.unit_bytes;
   facts.capacity = shape.capacity;
@@ -155,7 +159,11 @@ RingParts carve_ring(std::span<std::byte> body, const RingShape& shape) {
   parts.head = carver.take<RingHead>(1).data();
   parts.producer = carver.take<ProducerLines>(1, cache_line_pair_bytes).data();
   parts.evicted = carver.take<std::uint64_t>(shape.members, cache_line_pair_bytes);
-  parts.claims = carver.take<std::byte>(shape.claim_bytes, cache_line_pair_bytes);
+  if (shape.claim_bytes != 0) {
+    parts.shared = carver.take<SharedLines>(1, cache_line_pair_bytes).data();
+    parts.owners = carver.take<OwnerTable>(1).data();
+    parts.descriptors = carver.take<std::uint64_t>(shape.capacity);
+  }
   parts.units = carver.take<std::byte>(shape.capacity * shape.unit_bytes, page_bytes);
   return parts;
 }

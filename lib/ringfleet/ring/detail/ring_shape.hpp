@@ -7,6 +7,7 @@
 #include "ringfleet/ring/ring_layout.hpp"
 #include "ringfleet/ring/ring_space_layout.hpp"
 #include "ringfleet/ring/ring_spec.hpp"
+#include "ringfleet/ring/shared_layout.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -33,7 +34,9 @@ struct RingParts {
   RingHead* head = nullptr;
   ProducerLines* producer = nullptr;
   std::span<std::uint64_t> evicted;
-  std::span<std::byte> claims;
+  SharedLines* shared = nullptr; // where many produce
+  OwnerTable* owners = nullptr;
+  std::span<std::uint64_t> descriptors;
   std::span<std::byte> units;
 };
 struct MemberParts {

@@ -4,6 +4,7 @@
 #include "ringfleet/os/futex.hpp"
 #include "ringfleet/ring/bell.hpp"
 #include "ringfleet/ring/parking.hpp"
+#include "ringfleet/ring/shared_ring.hpp"
 
 #include <cstring>
 #include <utility>
@@ -79,6 +80,24 @@ Owner owner_of(const OwnerLine& line) noexcept {
     }
   }
   return {};
+}
+
+void say_that_nobody_owns(SpaceParts& parts) noexcept {
+  auto& line = parts.ring.head->owner;
+  std::uint32_t* bell = nullptr;
+  // SYNC ring.closed: release; pairs with the acquire in is_closed. Publishes: the last cursor.
+  if (parts.ring.shared != nullptr) {
+    Atomics::store_release(parts.ring.shared->closed, std::uint64_t{1});
+    bell = &parts.ring.shared->bell;
+    ring_shared_bell(*parts.ring.shared, true);
+  } else {
+    Atomics::store_release(parts.ring.producer->closed, std::uint64_t{1});
+    bell = &parts.ring.producer->bell;
+    ring_bell(*bell, true);
+  }
+  end_ownership(line, OwnerState::absent);
+  os::futex_wake(*bell, os::wake_all, false); // readers sleep in other processes, or in this one
+  wake_owner_word(line);
 }
 
 void wake_owner_word(const OwnerLine& line) noexcept {

@@ -29,7 +29,8 @@ struct SpaceParts {
   RingParts ring;
   MemberParts members;
   std::span<std::byte> arena;
-  std::optional<os::FileLock> lock;
+  std::optional<os::FileLock> lock; // of a named ring's owner
+  bool is_creator = false;          // of a ring without a name: who ends it
   os::HomeProcess home;
 
   // After the segments are there. Throws Error(bad_segment) when one is too small for the shape.
@@ -45,6 +46,9 @@ struct SpaceParts {
 
 // Waits, as long as the owner is writing. What a dead owner left half-written is `absent`.
 [[nodiscard]] Owner owner_of(const OwnerLine& line) noexcept;
+
+// The last owner: readers see `absent`, find the ring closed, and wake.
+void say_that_nobody_owns(SpaceParts& parts) noexcept;
 
 // Wakes whoever sleeps on the owner word.
 void wake_owner_word(const OwnerLine& line) noexcept;

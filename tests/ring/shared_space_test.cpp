@@ -1,0 +1,169 @@
+// The memory of a ring with many producers: each creates, the first makes, all share; the dead are repaired. (T2, T13)
+
+#include "space_fixture.hpp"
+
+#include "ringfleet/ring/members.hpp"
+#include "ringfleet/ring/membership.hpp"
+#include "ringfleet/ring/owner_watch.hpp"
+#include "ringfleet/ring/process_judge.hpp"
+#include "ringfleet/ring/shared_producer.hpp"
+#include "ringfleet/ring/shared_reader.hpp"
+
+#include <csignal>
+#include <set>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace ringfleet;
+using namespace ringfleet::ring;
+using namespace ringfleet::ring::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+RingSpec many_at(const memory::Place& place) {
+  auto spec = ticks_at(place);
+  spec.producers = Producers::many;
+  return spec;
+}
+RingExpectation many_ticks() {
+  auto expected = ticks();
+  expected.producers = Producers::many;
+  return expected;
+}
+MonotonicNs soon() {
+  return deadline_after(monotonic_now(), 20s);
+}
+BarrierOptions shared_options() {
+  return {.waiting = Waiting::park, .obituary = nullptr, .dead = nullptr, .shared = true};
+}
+std::optional<SharedProducer<Tick>> join_as_producer(const RingSpace& space) {
+  return SharedProducer<Tick>::join(space.shared_memory<Tick>(), owner_identity(os::own_identity()),
+                                    is_surely_dead_producer, shared_options());
+}
+
+// Publishes `count` elements from `first` on, then says so and waits to be killed, with a claim open if wanted.
+pid_t producing_child(const memory::Place& place, std::uint64_t first, std::uint64_t count, bool leaves_claim,
+                      ChildWord& word, std::uint32_t value) {
+  return fork_child([&] {
+    const auto space = RingSpace::create(many_at(place));
+    auto producer = join_as_producer(space);
+    for (std::uint64_t number = first; number < first + count; ++number) {
+      (void)producer->try_push(Tick{number, 2 * number});
+    }
+    std::uint64_t claimed = 0;
+    if (leaves_claim) {
+      (void)producer->try_claim(3, claimed);
+    }
+    word.set(value);
+    ::pause();
+    return 0;
+  });
+}
+
+void kill_child(pid_t pid) {
+  ::kill(pid, SIGKILL);
+  (void)wait_for_child(pid);
+}
+
+} // namespace
+
+TEST_CASE("shared space: several processes produce into one ring, and every reader sees all of it") { // T2
+  ScratchRing scratch(memory::Backing::shm);
+  const auto own = RingSpace::create(many_at(scratch.place()));
+  const auto reading = RingSpace::attach(scratch.place(), many_ticks());
+  auto reader = SharedReader<Tick>::join(reading.shared_memory<Tick>(), 0, {}, shared_options());
+  REQUIRE(reader);
+  ChildWord first;
+  ChildWord second;
+  const auto one = producing_child(scratch.place(), 100, 10, false, first, 1);
+  const auto two = producing_child(scratch.place(), 200, 10, false, second, 1);
+  REQUIRE(first.wait_for(1));
+  REQUIRE(second.wait_for(1));
+  std::set<std::uint64_t> numbers;
+  (void)reader->poll([&](const Tick& tick) { numbers.insert(tick.number); });
+  CHECK(numbers.size() == 20);
+  CHECK(own.owner().generation == 1);
+  kill_child(one);
+  kill_child(two);
+}
+
+TEST_CASE("shared space: a producer killed inside a claim is repaired by a survivor that watches (T13)") {
+  ScratchRing scratch(memory::Backing::shm);
+  const auto own = RingSpace::create(many_at(scratch.place()));
+  memory::Obituary obituary;
+  memory::Watcher watcher(obituary);
+  Members members(own, watcher, 1s);
+  auto producer = join_as_producer(own);
+  REQUIRE(producer);
+  const auto reading = RingSpace::attach(scratch.place(), many_ticks());
+  auto reader = SharedReader<Tick>::join(reading.shared_memory<Tick>(), 0, {}, shared_options());
+  REQUIRE(reader);
+  ChildWord word;
+  const auto pid = producing_child(scratch.place(), 0, 5, true, word, 1);
+  REQUIRE(word.wait_for(1));
+  CHECK(producer->try_push(Tick{77, 154}) == ClaimResult::claimed);
+  members.scan();
+  kill_child(pid);
+  std::vector<std::uint64_t> numbers;
+  while (numbers.size() < 6 && reader->wait(1, soon()) == BarrierResult::reached) {
+    (void)reader->poll([&](const Tick& tick) { numbers.push_back(tick.number); });
+  }
+  CHECK(numbers == std::vector<std::uint64_t>{0, 1, 2, 3, 4, 77});
+  CHECK(members.repaired_claims() == 1);
+}
+
+TEST_CASE("shared space: when all producers are dead the next one continues under a new generation") { // T7
+  ScratchRing scratch(memory::Backing::shm);
+  ChildWord word;
+  kill_child([&] {
+    const auto pid = producing_child(scratch.place(), 0, 5, true, word, 1);
+    REQUIRE(word.wait_for(1));
+    return pid;
+  }());
+  const auto reading = RingSpace::attach(scratch.place(), many_ticks());
+  memory::Obituary obituary;
+  memory::Watcher watcher(obituary);
+  OwnerWatch watch(reading, watcher, obituary);
+  CHECK(watch.look() == Production::detached);
+  auto reader =
+      SharedReader<Tick>::join(reading.shared_memory<Tick>(), 0, {.from = JoinFrom::oldest}, shared_options());
+  REQUIRE(reader);
+  {
+    const auto own = RingSpace::create(many_at(scratch.place()));
+    CHECK(watch.look() == Production::running);
+    CHECK(watch.generation() == 2);
+    auto producer = join_as_producer(own);
+    REQUIRE(producer);
+    CHECK(producer->try_push(Tick{5, 10}) == ClaimResult::claimed);
+  }
+  CHECK(watch.look() == Production::detached); // the last one said so
+  std::vector<std::uint64_t> numbers;
+  while (reader->poll([&](const Tick& tick) { numbers.push_back(tick.number); }).result == ReadResult::ok) {
+  }
+  CHECK(numbers == std::vector<std::uint64_t>{0, 1, 2, 3, 4, 5});
+}
+
+TEST_CASE("shared space: an attach that expects the other number of producers is refused") { // T15
+  ScratchRing scratch(memory::Backing::shm);
+  const auto own = RingSpace::create(many_at(scratch.place()));
+  std::string text;
+  CHECK(error_of([&] { (void)RingSpace::attach(scratch.place(), ticks()); }, &text) == ErrorCode::bad_segment);
+  CHECK(contains(text, "number of producers is many, expected one"));
+}
+
+TEST_CASE("shared space: without a name the producers pass its descriptors on") {
+  const auto own = RingSpace::create(many_at(memory::Place::anonymous("ticks")));
+  const auto other = RingSpace::attach(own.descriptors(), many_ticks(), "ticks", SpaceRole::owner);
+  const auto reading = RingSpace::attach(own.descriptors(), many_ticks(), "ticks");
+  auto reader = SharedReader<Tick>::join(reading.shared_memory<Tick>(), 0, {}, shared_options());
+  auto one = join_as_producer(own);
+  auto two = join_as_producer(other);
+  REQUIRE((reader && one && two));
+  CHECK(one->try_push(Tick{1, 2}) == ClaimResult::claimed);
+  CHECK(two->try_push(Tick{2, 4}) == ClaimResult::claimed);
+  std::vector<std::uint64_t> numbers;
+  (void)reader->poll([&](const Tick& tick) { numbers.push_back(tick.number); });
+  CHECK(numbers == std::vector<std::uint64_t>{1, 2});
+}

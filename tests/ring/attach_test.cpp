@@ -1,0 +1,342 @@
+// What an attach refuses, each difference by its own name; and what it waits for. (T15)
+
+#include "space_fixture.hpp"
+
+#include "ringfleet/memory/segment_layout.hpp"
+#include "ringfleet/os/file.hpp"
+#include "ringfleet/ring/membership.hpp"
+#include "ringfleet/ring/ring_space_layout.hpp"
+
+#include <csignal>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+
+using namespace ringfleet;
+using namespace ringfleet::ring;
+using namespace ringfleet::ring::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t shape_offset = memory::segment_body_offset;
+
+struct Attempt {
+  ErrorCode code;
+  std::string text;
+};
+
+Attempt attach(const memory::Place& place, const RingExpectation& expected = ticks()) {
+  Attempt attempt{};
+  attempt.code = error_of([&] { (void)RingSpace::attach(place, expected); }, &attempt.text);
+  return attempt;
+}
+
+// A ring whose owner is gone, and its bytes, to be changed.
+struct Damaged : ScratchRing {
+  explicit Damaged(memory::Backing backing = memory::Backing::file) : ScratchRing(backing) {
+    const auto owner = RingSpace::create(ticks_at(place()));
+  }
+  void write(std::uint64_t offset, std::span<const std::byte> bytes, std::string_view part = {}) const {
+    const os::Descriptor file(::open(place().path(part).c_str(), O_RDWR | O_CLOEXEC));
+    os::write_at(file.get(), bytes, offset, "test");
+  }
+  template <class T>
+  void write(std::uint64_t offset, T value, std::string_view part = {}) const {
+    write(offset, std::as_bytes(std::span(&value, 1)), part);
+  }
+};
+
+} // namespace
+
+TEST_CASE("attach: each difference from the expectation is refused by its own name") { // T15
+  ScratchRing scratch(memory::Backing::shm);
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  const auto refused = [&](auto change) {
+    auto expected = ticks();
+    change(expected);
+    const auto attempt = attach(scratch.place(), expected);
+    CHECK(attempt.code == ErrorCode::bad_segment);
+    return attempt.text;
+  };
+  CHECK(contains(refused([](RingExpectation& e) { e.unit_bytes = 24; }), "element size is 16, expected 24"));
+  CHECK(contains(refused([](RingExpectation& e) { e.capacity = 128; }), "capacity is 64, expected 128"));
+  CHECK(contains(refused([](RingExpectation& e) { e.fingerprint = 1; }),
+                 "schema fingerprint is 0x000000000000071c, expected 0x0000000000000001"));
+  CHECK(contains(refused([](RingExpectation& e) { e.waiting = Waiting::spin; }), "waiting is park, expected spin"));
+  CHECK(contains(refused([](RingExpectation& e) { e.lossy_allowed = false; }), "lossy readers is yes, expected no"));
+  CHECK(contains(refused([](RingExpectation& e) { e.producers = Producers::many; }), "is one, expected many"));
+}
+
+TEST_CASE("attach: the continuing owner is held to the same") {
+  const Damaged scratch;
+  auto spec = ticks_at(scratch.place());
+  std::string text;
+  spec.unit_bytes = 24;
+  CHECK(error_of([&] { (void)RingSpace::create(spec); }, &text) == ErrorCode::bad_segment);
+  CHECK(contains(text, "element size is 16, expected 24"));
+  CHECK(contains(text, "replace it"));
+  spec = ticks_at(scratch.place());
+  spec.members = 9;
+  CHECK(error_of([&] { (void)RingSpace::create(spec); }, &text) == ErrorCode::bad_segment);
+  CHECK(contains(text, "number of members is 8, expected at least 9"));
+  spec.existing = Existing::replace;
+  CHECK(RingSpace::create(spec).facts().members == 9);
+}
+
+TEST_CASE("attach: a name that nobody has is not found") {
+  const auto attempt = attach(memory::Place::shm("test-nobody-" + std::to_string(::getpid())));
+  CHECK(attempt.code == ErrorCode::not_found);
+}
+
+TEST_CASE("attach: garbage, a short file, a sparse one, a directory and a link are refused by name") {
+  SUBCASE("garbage") {
+    const Damaged scratch;
+    scratch.write(0, std::uint64_t{42});
+    const auto attempt = attach(scratch.place());
+    CHECK(attempt.code == ErrorCode::bad_segment);
+    CHECK(contains(attempt.text, "magic is 0x000000000000002a"));
+  }
+  SUBCASE("another layout version") {
+    const Damaged scratch;
+    scratch.write(offsetof(memory::SegmentHeader, layout_version), std::uint32_t{99});
+    CHECK(attach(scratch.place()).code == ErrorCode::version_mismatch);
+  }
+  SUBCASE("truncated") {
+    const Damaged scratch;
+    REQUIRE(::truncate(scratch.place().path().c_str(), 5'000) == 0);
+    CHECK(contains(attach(scratch.place()).text, "but the file has 904 bytes"));
+    REQUIRE(::truncate(scratch.place().path().c_str(), 0) == 0);
+    CHECK(contains(attach(scratch.place()).text, "it has 0 bytes"));
+  }
+  SUBCASE("truncated members") {
+    const Damaged scratch;
+    REQUIRE(::truncate(scratch.place().path("members").c_str(), 5'000) == 0);
+    CHECK(contains(attach(scratch.place()).text, "+members"));
+  }
+  SUBCASE("sparse") {
+    const Damaged scratch;
+    const os::Descriptor file(::open(scratch.place().path().c_str(), O_RDWR | O_CLOEXEC));
+    REQUIRE(::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 8'192, 4'096) == 0);
+    CHECK(contains(attach(scratch.place()).text, "it is sparse"));
+  }
+  SUBCASE("a directory") {
+    const ScratchRing scratch(memory::Backing::file);
+    REQUIRE(::mkdir(scratch.place().path().c_str(), 0700) == 0);
+    CHECK(contains(attach(scratch.place()).text, "not a regular file"));
+    REQUIRE(::rmdir(scratch.place().path().c_str()) == 0);
+  }
+  SUBCASE("a link") {
+    const Damaged scratch;
+    const ScratchRing other(memory::Backing::file);
+    REQUIRE(::symlink(scratch.place().path().c_str(), other.place().path().c_str()) == 0);
+    CHECK(contains(attach(other.place()).text, "link"));
+  }
+  SUBCASE("another kind of segment") {
+    const Damaged scratch;
+    REQUIRE(::rename(scratch.place().path("members").c_str(), scratch.place().path().c_str()) == 0);
+    CHECK(contains(attach(scratch.place()).text, "kind is members (8), expected ring (7)"));
+  }
+  SUBCASE("the members of another ring") {
+    const Damaged scratch;
+    const Damaged other;
+    REQUIRE(::rename(other.place().path("members").c_str(), scratch.place().path("members").c_str()) == 0);
+    CHECK(contains(attach(scratch.place()).text, "generation is"));
+  }
+  SUBCASE("no members") {
+    const Damaged scratch;
+    REQUIRE(::unlink(scratch.place().path("members").c_str()) == 0);
+    CHECK(attach(scratch.place()).code == ErrorCode::not_found);
+  }
+}
+
+TEST_CASE("attach: what is no segment is not replaced either") {
+  const ScratchRing scratch(memory::Backing::file);
+  const auto file = os::create_file(scratch.place().path(), 100);
+  auto spec = ticks_at(scratch.place());
+  spec.existing = Existing::replace;
+  std::string text;
+  CHECK(error_of([&] { (void)RingSpace::create(spec); }, &text) == ErrorCode::wrong_state);
+  CHECK(contains(text, "is not a segment of ringfleet"));
+}
+
+TEST_CASE(
+    "attach: no single flipped bit of the shape is taken for something else, and the rest of the head harms nobody") {
+  const Damaged scratch; // fault 36
+  std::vector<std::byte> head(sizeof(RingHead));
+  {
+    const os::Descriptor file(::open(scratch.place().path().c_str(), O_RDONLY | O_CLOEXEC));
+    os::read_at(file.get(), head, shape_offset, "test");
+  }
+  int accepted = 0;
+  for (std::size_t bit = 0; bit < sizeof(RingShape) * 8; ++bit) {
+    const auto byte = static_cast<std::byte>(head[bit / 8] ^ static_cast<std::byte>(1U << bit % 8));
+    scratch.write(shape_offset + bit / 8, byte);
+    accepted += attach(scratch.place()).code == ErrorCode{};
+    scratch.write(shape_offset + bit / 8, head[bit / 8]);
+  }
+  CHECK(accepted == 0);
+  CHECK(attach(scratch.place()).code == ErrorCode{});
+}
+
+TEST_CASE("attach: random bytes anywhere in the first pages are an error or a ring, never a crash") {
+  const Damaged scratch; // fault 36
+  std::mt19937_64 random(1);
+  const auto status = in_forked_child([&] {
+    for (int round = 0; round < 300; ++round) {
+      const auto part = round % 2 == 0 ? "" : "members";
+      scratch.write(random() % 8'192 & ~7ULL, random(), part);
+      try {
+        const auto space = RingSpace::attach(scratch.place(), ticks());
+        (void)space.owner();
+        (void)Membership::join(space, {.id = "x"}, monotonic_now());
+      } catch (const Error&) {
+      }
+      if (round % 10 == 9) {
+        auto spec = ticks_at(scratch.place());
+        spec.existing = Existing::replace;
+        try {
+          (void)RingSpace::create(spec);
+        } catch (const Error&) { // the magic itself was hit
+          ::unlink(scratch.place().path().c_str());
+          ::unlink(scratch.place().path("members").c_str());
+          (void)RingSpace::create(spec);
+        }
+      }
+    }
+    return 0;
+  });
+  CHECK(status.to_string() == "exited with 0");
+}
+
+TEST_CASE("attach: a ring that others may write is refused unless that is expected") {
+  ScratchRing scratch(memory::Backing::shm);
+  auto spec = ticks_at(scratch.place());
+  spec.options.mode = 0660;
+  const auto owner = RingSpace::create(spec);
+  const auto attempt = attach(scratch.place());
+  CHECK(attempt.code == ErrorCode::no_permission);
+  CHECK(contains(attempt.text, "mode is 0660, expected at most 0600"));
+  auto expected = ticks();
+  expected.trust.mode_max = 0660;
+  CHECK(attach(scratch.place(), expected).code == ErrorCode{});
+}
+
+TEST_CASE("attach: a ring of another user is refused unless that user is trusted") {
+  if (::geteuid() != 0) {
+    MESSAGE("SKIPPED: only root can become another user");
+    return;
+  }
+  ScratchRing scratch(memory::Backing::shm);
+  auto spec = ticks_at(scratch.place());
+  spec.options.mode = 0666;
+  const auto owner = RingSpace::create(spec);
+  const auto status = in_forked_child([&] {
+    if (::setuid(65'534) != 0) {
+      return 1;
+    }
+    auto expected = ticks();
+    expected.trust.mode_max = 0666;
+    const auto stranger = attach(scratch.place(), expected);
+    if (stranger.code != ErrorCode::no_permission || !contains(stranger.text, "owner is uid 0, expected uid 65534")) {
+      return 2;
+    }
+    expected.trust.owner_uid = 0;
+    return attach(scratch.place(), expected).code == ErrorCode{} ? 0 : 3;
+  });
+  CHECK(status.to_string() == "exited with 0");
+}
+
+TEST_CASE("attach: a process of another PID namespace is refused by name") {
+  ScratchRing scratch(memory::Backing::shm);
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  const auto status = in_forked_child([&] {
+    if (::unshare(CLONE_NEWPID) != 0) {
+      return 77;
+    }
+    // /proc is still the one of the outer namespace, where this grandchild can be seen.
+    return wait_for_child(fork_child([&] {
+             const auto attempt = attach(scratch.place());
+             return attempt.code == ErrorCode::wrong_state && contains(attempt.text, "belongs to PID namespace") ? 0
+                                                                                                                 : 1;
+           }))
+        .code;
+  });
+  if (status.code == 77) {
+    MESSAGE("SKIPPED: this user may not make a PID namespace");
+    return;
+  }
+  CHECK(status.to_string() == "exited with 0");
+}
+
+TEST_CASE("await: a reader that comes first waits for the name, without looking again and again") {
+  ScratchRing scratch(memory::Backing::shm);
+  const auto soon = deadline_after(monotonic_now(), 20s);
+  ChildWord word;
+  const auto pid = fork_child([&] {
+    word.set(1);
+    const auto space = RingSpace::await(scratch.place(), ticks(), soon, true);
+    return space.owner().generation == 1 ? 0 : 1;
+  });
+  REQUIRE(word.wait_for(1));
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  CHECK(wait_for_child(pid).to_string() == "exited with 0");
+}
+
+TEST_CASE("await: a ring without a living owner is waited for until somebody continues it") {
+  const Damaged scratch(memory::Backing::shm);
+  ChildWord word;
+  const auto pid = fork_child([&] {
+    word.set(1);
+    const auto space = RingSpace::await(scratch.place(), ticks(), deadline_after(monotonic_now(), 20s), true);
+    return space.owner().generation == 2 ? 0 : 1;
+  });
+  REQUIRE(word.wait_for(1));
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  CHECK(wait_for_child(pid).to_string() == "exited with 0");
+}
+
+TEST_CASE("await: a timeout names what it was waiting for") {
+  const auto text_of = [](const memory::Place& place) {
+    std::string text;
+    CHECK(error_of([&] { (void)RingSpace::await(place, ticks(), deadline_after(monotonic_now(), 1ms), true); },
+                   &text) == ErrorCode::timed_out);
+    return text;
+  };
+  const ScratchRing nobody(memory::Backing::shm);
+  CHECK(contains(text_of(nobody.place()), "nobody has created it"));
+  const Damaged scratch(memory::Backing::shm);
+  CHECK(contains(text_of(scratch.place()), "nobody alive owns it"));
+}
+
+TEST_CASE("a ring file of an earlier boot is continued by its owner, and readers wait for that") { // T7
+  const Damaged scratch;
+  {
+    auto owner = RingSpace::create(ticks_at(scratch.place()));
+    auto mine = Membership::join(owner.share(), {.id = "risk"}, monotonic_now());
+    mine.leave_and_keep(3, 0);
+    auto dead = Membership::join(owner.share(), {.id = "audit"}, monotonic_now());
+    owner.lines().readers[dead.line()].gate.publish(5);
+    // As a machine that went down leaves it: the line is held, and boot ids are of then.
+    const os::Descriptor file(::open(scratch.place().path("members").c_str(), O_RDONLY | O_CLOEXEC));
+    std::vector<std::byte> bytes(16'384 - 4'096);
+    os::read_at(file.get(), std::span(bytes).first(4'096), 4'096, "test");
+    dead.leave();
+    owner.end_ownership();
+    scratch.write(4'096, std::span<const std::byte>(bytes).first(4'096), "members");
+    scratch.write(4'096 + offsetof(TableHead, scope), std::uint64_t{1}, "members");
+  }
+  const auto attempt = attach(scratch.place());
+  CHECK(attempt.code == ErrorCode::wrong_state);
+  CHECK(contains(attempt.text, "from an earlier boot"));
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  const auto space = RingSpace::attach(scratch.place(), ticks());
+  CHECK(Membership::join(space, {.id = "risk"}, monotonic_now()).resume_from().value_or(0) == 3);
+  CHECK(Membership::join(space, {.id = "audit"}, monotonic_now()).resume_from().value_or(0) == 5);
+}

@@ -178,6 +178,22 @@ TEST_CASE("shared_ring: a contiguous claim never wraps; what is left at the end 
   CHECK(first == 8);
 }
 
+TEST_CASE("shared_ring: a reader that waits for what a contiguous claim leaves out is woken") {
+  SharedTestRing<std::uint64_t> ring(8);
+  auto reader = ring.reader(0);
+  auto producer = ring.producer();
+  std::uint64_t first = 0;
+  REQUIRE(producer.try_claim(6, first) == ClaimResult::claimed);
+  producer.publish(first, 6);
+  CHECK(reader.available() == 6);
+  CHECK(reader.release(6) == ReadResult::ok);
+  announce_wait<>(ring.memory().readers[0].awaited_cursor, 7);
+  REQUIRE(producer.try_claim_contiguous(3, first) == ClaimResult::claimed);
+  CHECK(first == 8);
+  CHECK(producer.wakes() == 1);
+  producer.publish(first, 3);
+}
+
 TEST_CASE("shared_ring: without readers an unfinished claim is not overrun, and what is finished is") {
   SharedTestRing<std::uint64_t> ring(4);
   auto slow = ring.producer();

@@ -89,6 +89,7 @@ public:
   void resume_waits() noexcept { barrier_.resume(); }
 
   [[nodiscard]] std::uint64_t position() const noexcept { return sequencer_.position(); }
+  [[nodiscard]] std::uint64_t capacity() const noexcept { return mask_ + 1; }
   // How many elements were skipped, and how often.
   [[nodiscard]] std::uint64_t lost() const noexcept { return sequencer_.lost(); }
   [[nodiscard]] std::uint64_t laps() const noexcept { return sequencer_.laps(); }

@@ -69,7 +69,8 @@ public:
   // The same with slots that lie behind each other in memory: what is left before the end of the ring is claimed and
   // aborted where it is too little.
   [[nodiscard]] ClaimResult try_claim_contiguous(std::uint64_t count, std::uint64_t& first) noexcept {
-    const auto result = sequencer_.try_claim_contiguous(count, first);
+    const auto result = sequencer_.try_claim_contiguous(
+        count, first, [this](std::uint64_t before, std::uint64_t after) noexcept { wake(before, after); });
     open_ += result == ClaimResult::claimed ? count : 0;
     return result;
   }

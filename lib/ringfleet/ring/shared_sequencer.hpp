@@ -51,12 +51,14 @@ public:
   // `count` positions from `first` on, to be filled and published, or aborted, as one. Several claims may be open at
   // once. Lock-free: it starts over only when another producer has claimed. 0 < `count` <= largest_claim().
   [[nodiscard]] ClaimResult try_claim(std::uint64_t count, std::uint64_t& first) noexcept {
-    return claim<false>(count, first);
+    return claim<false>(count, first, [](std::uint64_t, std::uint64_t) {});
   }
   // The same, with slots that lie behind each other in memory: where too few are left before the end of the ring, those
-  // are claimed and aborted.
-  [[nodiscard]] ClaimResult try_claim_contiguous(std::uint64_t count, std::uint64_t& first) noexcept {
-    return claim<true>(count, first);
+  // are claimed and aborted. `skipped(begin, end)` for each piece that was: wake whoever waits for it.
+  template <class Skipped>
+  [[nodiscard]] ClaimResult try_claim_contiguous(std::uint64_t count, std::uint64_t& first,
+                                                 Skipped&& skipped) noexcept {
+    return claim<true>(count, first, skipped);
   }
 
   // Readers see the whole claim, as soon as all before it are finished.
@@ -148,8 +150,8 @@ public:
   [[nodiscard]] const SharedRingLines& lines() const noexcept { return lines_; }
 
 private:
-  template <bool is_contiguous>
-  [[nodiscard]] ClaimResult claim(std::uint64_t count, std::uint64_t& first) noexcept {
+  template <bool is_contiguous, class Skipped>
+  [[nodiscard]] ClaimResult claim(std::uint64_t count, std::uint64_t& first, Skipped&& skipped) noexcept {
     RINGFLEET_DEBUG_ASSERT(count != 0 && count <= largest_claim(), "a claim that can never succeed");
     // SYNC shared.tail: acquire; pairs with the release below. Receives: every descriptor below the latest claim.
     auto word = A::load_acquire(shared_->tail);
@@ -181,6 +183,7 @@ private:
       if constexpr (is_contiguous) {
         if (length != count) {
           abort(end, length);
+          skipped(end, end + length);
           word = claimed;
           continue;
         }

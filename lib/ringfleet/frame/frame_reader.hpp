@@ -18,6 +18,7 @@
 #include "ringfleet/frame/view.hpp"
 #include "ringfleet/ring/reader.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -38,7 +39,9 @@ public:
         reassembler_(options.max_message, options.assemblies), held_(options.held_views) {
     RINGFLEET_ASSERT(capacity_ >= frame_capacity_min, "a frame ring has at least four blocks");
     RINGFLEET_ASSERT(options.held_views >= 1, "a reader can hold at least one view");
-    next_ = first_record<A>(reader_, reader_.position(), reader_.position() + reader_.available(), capacity_);
+    next_ = reader_.position();
+    const auto end = published();
+    next_ = first_record<A>(reader_, reader_.position(), end, capacity_);
   }
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
@@ -145,7 +148,8 @@ private:
     if (ring::is_before(next_, position)) {
       next_ = position; // a shared ring: an aborted claim was skipped
     }
-    return position + available;
+    // Whatever the writer's cursor says, there is no more than a ring.
+    return position + std::min(available, capacity_);
   }
 
   // Nothing was there: will anything come?
@@ -236,6 +240,7 @@ private:
     if (reader_.sequencer().is_evicted()) {
       return ReadResult::evicted;
     }
+    reassembler_.abort_all();
     last_fault_ = fault;
     ++counts_.malformed;
     return ReadResult::malformed;

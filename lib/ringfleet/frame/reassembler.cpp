@@ -64,6 +64,15 @@ void Reassembler::abort(std::uint64_t message) noexcept {
   }
 }
 
+void Reassembler::abort_all() noexcept {
+  for (auto& assembly : assemblies_) {
+    if (assembly.state == State::filling) {
+      assembly.state = State::unused;
+      ++dropped_;
+    }
+  }
+}
+
 std::span<const std::byte> Reassembler::message() const noexcept {
   const auto& assembly = assemblies_[complete_];
   return {assembly.bytes.get(), assembly.total};

@@ -34,6 +34,9 @@ public:
   // What came of this message is void.
   void abort(std::uint64_t message) noexcept;
 
+  // The reader has missed something: what has been begun is given up.
+  void abort_all() noexcept;
+
   // After `complete`, until released: the message, its user kind and its id.
   [[nodiscard]] std::span<const std::byte> message() const noexcept;
   [[nodiscard]] std::uint16_t kind() const noexcept { return assemblies_[complete_].kind; }

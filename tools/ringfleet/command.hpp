@@ -65,6 +65,7 @@ struct Command {
 [[nodiscard]] Command show_command(const Globals& globals);
 [[nodiscard]] Command call_command(const Globals& globals);
 [[nodiscard]] Command reload_command(const Globals& globals);
+[[nodiscard]] Command segments_command(const Globals& globals);
 [[nodiscard]] Command demo_command(const Globals& globals);
 
 // Parses, runs the chosen command and returns the exit code of the process. `globals` is filled in before a command

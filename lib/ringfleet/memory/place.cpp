@@ -92,10 +92,16 @@ std::optional<FileName> parse_file_name(Backing backing, std::string_view file_n
   // "members", "members+1234-0.new", or for the ring itself "+1234-0.new"
   if (rest.ends_with(unfinished_suffix)) {
     parsed.unfinished = true;
-    const auto number = rest.rfind('+');
-    rest = number == std::string_view::npos ? std::string_view{} : rest.substr(0, number);
+    const auto joint = rest.rfind('+');
+    const auto number = rest.substr(joint == std::string_view::npos ? 0 : joint + 1);
+    if (number.substr(0, number.size() - unfinished_suffix.size()).find_first_not_of("0123456789-") !=
+        std::string_view::npos) {
+      return std::nullopt;
+    }
+    rest = joint == std::string_view::npos ? std::string_view{} : rest.substr(0, joint);
   }
-  if (!parsed.unfinished && rest != "members" && rest != "arena" && rest != "lock") {
+  const bool is_ring = parsed.unfinished && rest.empty();
+  if (!is_ring && rest != "members" && rest != "arena" && rest != "lock") {
     return std::nullopt;
   }
   parsed.part = std::string(rest);

@@ -51,9 +51,12 @@ void retire(const memory::Place& place) {
   } catch (const Error&) {
     header.magic = 0; // shorter than a header
   }
+  if (header.magic != memory::segment_magic && place.backing() == memory::Backing::shm) {
+    return; // the name itself is ours, so this is damage, and nobody can have attached to it
+  }
   if (header.magic != memory::segment_magic) {
     throw Error(ErrorCode::wrong_state,
-                fmt::format("replace {}: '{}' is not a segment of ringfleet", place.text(), path),
+                fmt::format("remove {}: '{}' is not a segment of ringfleet", place.text(), path),
                 "remove it yourself if nobody needs it");
   }
   try {

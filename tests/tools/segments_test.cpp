@@ -1,0 +1,115 @@
+// `ringfleet segments`: what the command says and what it removes. (T19)
+
+#include "cli.hpp"
+
+#include "ringfleet/ring/ring_space.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+#include <string>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace ringfleet;
+using namespace ringfleet::tests;
+using nlohmann::json;
+
+namespace {
+
+ring::RingSpec spec_at(const memory::Place& place) {
+  ring::RingSpec spec;
+  spec.place = place;
+  spec.unit_bytes = 8;
+  spec.capacity = 64;
+  spec.members = 4;
+  return spec;
+}
+
+void killed_owner(const memory::Place& place) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const auto owner = ring::RingSpace::create(spec_at(place));
+    ::raise(SIGKILL);
+  }
+  REQUIRE(pid > 0);
+  (void)::waitpid(pid, nullptr, 0);
+}
+
+json entry_of(const json& list, const std::string& name) {
+  for (const auto& entry : list) {
+    if (entry["name"] == name) {
+      return entry;
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+TEST_CASE("cli segments: lists rings with their owners, in shared memory and in a directory") {
+  const Cli cli("cli-segments");
+  const auto alive = memory::Place::shm("test-cli-" + std::to_string(::getpid()));
+  const auto dead = memory::Place::file(cli.scratch().path("ticks"));
+  const auto owner = ring::RingSpace::create(spec_at(alive));
+  killed_owner(dead);
+  const auto result = cli({"segments", "ls", "-d", cli.scratch().path("."), "-o", "json"});
+  CHECK(result.exit_code == 0);
+  const auto list = json::parse(result.out);
+  const auto first = entry_of(list, alive.name());
+  REQUIRE(first.is_object());
+  CHECK(first["state"] == "alive");
+  CHECK(first["where"] == "shm");
+  CHECK(first["owner_pid"] == ::getpid());
+  CHECK(first["owner_alive"] == true);
+  CHECK(first["generation"] == 1);
+  CHECK(first["lines"] == 4);
+  const auto second = entry_of(list, cli.scratch().path(".") + "/ticks");
+  REQUIRE(second.is_object());
+  CHECK(second["state"] == "dead");
+  CHECK(second["owner_alive"] == false);
+  const auto text = cli({"segments", "ls"});
+  CHECK(text.exit_code == 0);
+  CHECK(text.out.find(alive.name()) != std::string::npos);
+  for (const char* part : {"", "members", "lock"}) {
+    ::unlink(alive.path(part).c_str());
+  }
+}
+
+TEST_CASE("cli segments: rm removes what a dead owner left and refuses what lives") {
+  const Cli cli("cli-segments-rm");
+  const auto place = memory::Place::shm("test-cli-rm-" + std::to_string(::getpid()));
+  {
+    const auto owner = ring::RingSpace::create(spec_at(place));
+    const auto refused = cli({"segments", "rm", place.name()});
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.err.find("process " + std::to_string(::getpid()) + " owns it") != std::string::npos);
+  }
+  const auto removed = cli({"segments", "rm", place.name()});
+  CHECK(removed.exit_code == 0);
+  CHECK(removed.out == place.name() + " removed\n");
+  CHECK(cli({"segments", "rm", place.name()}).exit_code == 5);
+  ::unlink(place.path("lock").c_str());
+
+  const auto file = memory::Place::file(cli.scratch().path("ticks"));
+  killed_owner(file);
+  const auto by_path = cli({"segments", "rm", file.name(), "-o", "json"});
+  CHECK(by_path.exit_code == 0);
+  CHECK(json::parse(by_path.out)["removed"][0] == file.name());
+}
+
+TEST_CASE("cli segments: wrong words are refused with the right ones") {
+  const Cli cli("cli-segments-words");
+  for (const auto& words : {std::vector<std::string>{"segments", "list"},
+                            {"segments", "rm"},
+                            {"segments", "ls", "name"},
+                            {"segments", "rm", "name", "--all-dead"},
+                            {"segments", "rm", "na+me"}}) {
+    const auto result = cli(words);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(result.err.starts_with("ringfleet: "));
+  }
+}

@@ -1,0 +1,198 @@
+#include "command.hpp"
+#include "exit_code.hpp"
+#include "output.hpp"
+
+#include "ringfleet/base/units.hpp"
+#include "ringfleet/ring/ring_listing.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+namespace ringfleet::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using ring::FoundRing;
+using ring::FoundState;
+
+struct Options {
+  std::string action;
+  std::string name;
+  bool all_dead = false;
+  std::optional<std::string> directory;
+};
+
+// "ticks" lies in shared memory, "/data/ticks" and "./ticks" are files.
+memory::Place place_of(const std::string& name) {
+  return name.find('/') == std::string::npos ? memory::Place::shm(name) : memory::Place::file(name);
+}
+
+std::vector<FoundRing> list(const Options& options) {
+  auto rings = ring::list_shm_rings();
+  if (options.directory) {
+    for (auto& ring : ring::list_file_rings(*options.directory)) {
+      rings.push_back(std::move(ring));
+    }
+  }
+  return rings;
+}
+
+Style style_of(FoundState state) {
+  switch (state) {
+  case FoundState::alive: return Style::good;
+  case FoundState::ended: return Style::plain;
+  case FoundState::dead:
+  case FoundState::unfinished:
+  case FoundState::unknown: return Style::warning;
+  case FoundState::damaged: return Style::bad;
+  }
+  return Style::plain;
+}
+
+std::string number_or_dash(std::uint64_t number) {
+  return number == 0 ? "-" : std::to_string(number);
+}
+
+std::string text_of(const std::vector<FoundRing>& rings, bool colours) {
+  using Align = Table::Align;
+  Table table({{"NAME"},
+               {"WHERE"},
+               {"STATE"},
+               {"SIZE", Align::right},
+               {"OWNER", Align::right},
+               {"GENERATION", Align::right},
+               {"MEMBERS", Align::right},
+               {"PROBLEM"}});
+  for (const auto& ring : rings) {
+    table.add({ring.place.name(),
+               std::string(memory::to_string(ring.place.backing())),
+               {std::string(to_string(ring.state)), style_of(ring.state)},
+               format_bytes(ring.size_bytes),
+               number_or_dash(ring.owner_pid),
+               number_or_dash(ring.generation),
+               ring.lines == 0 ? "-" : fmt::format("{}/{}", ring.members_alive, ring.lines),
+               one_line(ring.problem)});
+  }
+  return table.empty() ? "nothing of ringfleet lies here\n" : table.text(colours);
+}
+
+Json json_of(const FoundRing& ring) {
+  return {{"name", ring.place.name()},
+          {"where", memory::to_string(ring.place.backing())},
+          {"kind", "ring"},
+          {"state", to_string(ring.state)},
+          {"size_bytes", ring.size_bytes},
+          {"owner_pid", ring.owner_pid},
+          {"owner_alive", ring.state == FoundState::alive},
+          {"generation", ring.generation},
+          {"members", ring.members},
+          {"members_alive", ring.members_alive},
+          {"lines", ring.lines},
+          {"files", ring.files},
+          {"problem", ring.problem}};
+}
+
+template <class List>
+std::string dump(const List& list) {
+  return Json(list).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+ExitCode show(const Globals& globals, const Options& options) {
+  const auto rings = list(options);
+  if (globals.format == Format::text) {
+    print(text_of(rings, colours_on(STDOUT_FILENO)));
+    return ExitCode::ok;
+  }
+  auto json = Json::array();
+  for (const auto& ring : rings) {
+    json.push_back(json_of(ring));
+  }
+  print(dump(json));
+  return ExitCode::ok;
+}
+
+bool is_left_over(const FoundRing& ring) {
+  return ring.state != FoundState::alive && ring.state != FoundState::unknown && ring.members_alive == 0;
+}
+
+// Each is tried; the failures are told together at the end.
+ExitCode remove_all(const Globals& globals, const std::vector<memory::Place>& places) {
+  std::vector<std::string> removed;
+  std::string failures;
+  ErrorCode code{};
+  for (const auto& place : places) {
+    try {
+      ring::remove_ring(place);
+      removed.push_back(place.name());
+    } catch (const Error& error) {
+      code = error.code();
+      failures += (failures.empty() ? "" : "; ") + std::string(error.what());
+    }
+  }
+  if (globals.format == Format::json) {
+    print(dump(Json{{"removed", removed}}));
+  } else {
+    for (const auto& name : removed) {
+      print(fmt::format("{} removed\n", name));
+    }
+  }
+  if (!failures.empty()) {
+    throw Failure(exit_code_of(code), failures);
+  }
+  return ExitCode::ok;
+}
+
+ExitCode remove(const Globals& globals, const Options& options) {
+  if (options.all_dead == !options.name.empty()) {
+    throw Failure(ExitCode::usage, "segments rm: name one ring, or say --all-dead");
+  }
+  std::vector<memory::Place> places;
+  if (!options.all_dead) {
+    places.push_back(place_of(options.name));
+  } else {
+    for (const auto& ring : list(options)) {
+      if (is_left_over(ring)) {
+        places.push_back(ring.place);
+      }
+    }
+  }
+  return remove_all(globals, places);
+}
+
+} // namespace
+
+Command segments_command(const Globals& globals) {
+  const auto options = std::make_shared<Options>();
+  return {.name = "segments",
+          .summary = "list rings in shared memory and files (ls), remove what dead owners left (rm)",
+          .declare =
+              [options](Parameters& parameters) {
+                parameters.argument("ACTION", options->action, "ls or rm");
+                parameters.optional_argument("NAME", options->name, "rm: a ring; with a '/' in it, the path of a file");
+                parameters.flag("--all-dead", options->all_dead, "rm: every ring without a living owner or reader");
+                parameters.option("-d,--directory", "DIR", options->directory, "look at the ring files in DIR, too");
+                parameters.note("The files NAME+lock stay: without them two processes could own one name.");
+              },
+          .run =
+              [&globals, options] {
+                if (options->action == "ls" && options->name.empty() && !options->all_dead) {
+                  return show(globals, *options);
+                }
+                if (options->action == "rm") {
+                  return remove(globals, *options);
+                }
+                throw Failure(ExitCode::usage,
+                              fmt::format("segments {}: the action is ls, or rm with a name or --all-dead",
+                                          one_line(options->action)));
+              }};
+}
+
+} // namespace ringfleet::cli

@@ -27,17 +27,11 @@ struct Arguments {
   bool json = false;
 };
 
-// Beside this program, in the build tree, or where modules are looked for anyway.
+// Beside this program, or where modules are looked for anyway; never in the folder that somebody happens to be in.
 std::string module_path(const std::string& name) {
   std::error_code error;
   const auto program = fs::read_symlink("/proc/self/exe", error).parent_path();
-  for (const auto& folder : {program, program / "../../runner/modules"}) {
-    const auto path = folder / name;
-    if (fs::is_regular_file(path, error)) {
-      return path.lexically_normal().string();
-    }
-  }
-  return fleet::resolve_module_reference(name, fleet::ModuleSearch::from_environment({}));
+  return fleet::resolve_module_reference(name, fleet::ModuleSearch::from_environment(program.string()));
 }
 
 ExitCode run(const Arguments& arguments, bool json) {

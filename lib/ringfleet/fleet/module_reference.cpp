@@ -82,6 +82,11 @@ ModuleSearch ModuleSearch::from_environment(std::string directory) {
     if (!here.empty() && beside != RINGFLEET_MODULE_DIR && is_there(beside)) {
       search.paths.push_back(beside);
     }
+    // `ringfleet` in a build tree, by the folder it lies in there and nowhere else.
+    if (const fs::path built = here / "../../runner/modules";
+        here.parent_path().filename() == "tools" && is_there(built)) {
+      search.paths.push_back(built.lexically_normal());
+    }
   }
   search.paths.emplace_back(RINGFLEET_MODULE_DIR);
   return search;

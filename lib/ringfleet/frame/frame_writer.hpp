@@ -65,6 +65,12 @@ public:
   FrameWriter(const FrameWriter&) = delete;
   FrameWriter& operator=(const FrameWriter&) = delete;
 
+  // A claim that was not made, for who claims on behalf of somebody else.
+  [[nodiscard]] static Claim refused_claim(WriteResult why) noexcept { return Claim(why); }
+  [[nodiscard]] static Loan refused_loan(WriteResult why) noexcept { return Loan(why); }
+  // Below this, every reader that gates has read everything.
+  [[nodiscard]] std::uint64_t slowest_gate() noexcept { return source_.slowest_gate(); }
+
   // What one record holds, and so what claim() gives at most.
   [[nodiscard]] std::uint64_t max_claim() const noexcept {
     return std::min(record_bytes_max(capacity_), options_.max_message);

@@ -51,6 +51,10 @@ public:
     }
     return ClaimResult::claimed;
   }
+  // Waits until every reader that gates has released everything below `position`, which is published.
+  [[nodiscard]] BarrierResult wait_for_readers(std::uint64_t position, MonotonicNs deadline) {
+    return barrier_.wait(GatesAwaited{sequencer_, position}, deadline);
+  }
   // Gives back what was claimed at or beyond `position` and not published.
   void unclaim(std::uint64_t position) noexcept { sequencer_.unclaim(position); }
 

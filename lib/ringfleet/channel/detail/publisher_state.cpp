@@ -1,0 +1,182 @@
+#include "ringfleet/channel/detail/publisher_state.hpp"
+
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/os/futex.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace ringfleet::channel {
+
+using frame::FrameBlock;
+using frame::WriteResult;
+
+namespace {
+
+ring::RingSpec spec_of(const memory::Place& place, const PublisherOptions& options) {
+  ring::RingSpec spec;
+  spec.place = place;
+  spec.unit_bytes = sizeof(FrameBlock);
+  spec.capacity =
+      std::bit_ceil(std::max<std::uint64_t>(options.ring_bytes / sizeof(FrameBlock), frame::frame_capacity_min));
+  spec.members = options.members;
+  spec.fingerprint = options.fingerprint;
+  spec.waiting = options.waiting;
+  spec.lossy_allowed = options.lossy_allowed;
+  spec.arena_bytes = options.arena_bytes;
+  spec.existing = options.existing;
+  spec.options = options.segment;
+  return spec;
+}
+
+} // namespace
+
+FramePublisher::State::State(const memory::Place& place, const PublisherOptions& wanted)
+    : options(wanted), space(ring::RingSpace::create(spec_of(place, wanted))), memory(space.memory<FrameBlock>()),
+      watcher(obituary), producer(memory, barrier_options()), file("publisher", place.name(), wanted.counters),
+      members(space, watcher, wanted.grace), required(wanted.required, monotonic_now()) {
+  if (!space.arena().empty()) {
+    arena.emplace(space.arena());
+  }
+  hot.emplace(producer, frame::WriterOptions<>{.max_message = wanted.max_message, .arena = arena ? &*arena : nullptr},
+              file);
+  hot->counters.generation.set(space.owner().generation);
+  timer_watch = watcher.watch(timer.fd(), [this](memory::Watcher::Readiness) {
+    timer.drain();
+    look_while_waiting();
+  });
+}
+
+FramePublisher::State::~State() {
+  watcher.unwatch(timer_watch);
+  if (space.is_here()) {
+    keeper.reset();
+    producer.close();
+  }
+}
+
+PublishResult FramePublisher::State::answer_to(WriteResult result) noexcept {
+  switch (result) {
+  case WriteResult::written: return PublishResult::published;
+  case WriteResult::stopped: return PublishResult::stopped;
+  case WriteResult::too_large: return PublishResult::too_large;
+  case WriteResult::no_arena: return PublishResult::no_arena;
+  case WriteResult::full:
+  case WriteResult::needs_fragments:
+  case WriteResult::needs_wait: break;
+  }
+  return PublishResult::full;
+}
+
+void FramePublisher::State::begin_coordination() {
+  const auto& wish = options.coordination;
+  if (wish.mode == Coordination::Mode::wait_for_readers) {
+    if (!wait_for_readers(wish.readers, deadline_after(monotonic_now(), wish.timeout))) {
+      throw Error(ErrorCode::timed_out,
+                  fmt::format("publish on {}: {} of {} readers have joined in {} ms", space.place().text(),
+                              members.count_readers(), wish.readers,
+                              std::chrono::duration_cast<std::chrono::milliseconds>(wish.timeout).count()),
+                  "start the readers first, or allow more time");
+    }
+  } else if (wish.mode == Coordination::Mode::buffer_until_readers) {
+    hold_beginning();
+  }
+}
+
+void FramePublisher::State::hold_beginning() {
+  auto membership = ring::Membership::join(space, {}, deadline_after(monotonic_now(), std::chrono::seconds(1)));
+  auto reader =
+      ring::Reader<FrameBlock>::join(memory, membership.line(), {.from = ring::JoinFrom::latest}, barrier_options());
+  if (reader) {
+    keeper.emplace(Keeper{std::move(membership), std::move(*reader)});
+    hot->is_guarded = true;
+  }
+}
+
+std::optional<PublishResult> FramePublisher::State::refusal() {
+  if (keeper) {
+    members.scan();
+    if (readers() >= options.coordination.readers) {
+      keeper->reader.leave();
+      keeper->membership.leave();
+      keeper.reset();
+    } else if (buffered >= options.coordination.messages_max) {
+      return PublishResult::no_readers;
+    }
+  }
+  const std::scoped_lock lock(required_mutex);
+  hot->is_guarded = keeper.has_value() || required.has_failed();
+  return required.has_failed() ? std::optional(PublishResult::readers_failed) : std::nullopt;
+}
+
+void FramePublisher::State::look_at_required(bool is_full) {
+  const std::scoped_lock lock(required_mutex);
+  if (required.is_empty()) {
+    return;
+  }
+  const auto present = members.list();
+  std::vector<ReaderSighting> sightings;
+  sightings.reserve(present.size());
+  for (const auto& member : present) {
+    sightings.push_back({.id = member.id,
+                         .line = member.line,
+                         .incarnation = space.members().readers[member.line].incarnation,
+                         .position = member.position,
+                         .has_joined = member.state == ring::MemberState::joined && ring::is_gating(member.position)});
+  }
+  const auto cursor = space.lines().producer->cursor.observe();
+  auto found = required.tick(monotonic_now(), sightings, cursor, is_full);
+  evictions.insert(evictions.end(), found.begin(), found.end());
+  needs_attention = !evictions.empty() || required.has_failed();
+}
+
+void FramePublisher::State::look_while_waiting() {
+  try {
+    members.scan();
+  } catch (const Error&) {
+    return; // no descriptor at the moment: the next look tries again
+  }
+  look_at_required(true);
+  const std::scoped_lock lock(required_mutex);
+  if (needs_attention) {
+    producer.stop();
+  }
+}
+
+void FramePublisher::State::look(bool is_full) {
+  members.scan();
+  look_at_required(is_full);
+  for (const auto& dead : members.take_obituaries()) {
+    hot->counters.deaths.add(dead.role != ring::MemberRole::producer ? 1 : 0);
+  }
+  hot->counters.readers.set(readers());
+  const std::scoped_lock lock(required_mutex);
+  for (const auto& eviction : std::exchange(evictions, {})) {
+    hot->counters.evicted.add(producer.evict(eviction.line, eviction.incarnation) ? 1 : 0);
+  }
+  needs_attention = false;
+  hot->is_guarded = keeper.has_value() || required.has_failed();
+}
+
+bool FramePublisher::State::wait_for_readers(std::uint32_t wanted, MonotonicNs deadline) {
+  for (;;) {
+    const auto seen = static_cast<std::uint32_t>(Atomics::load_acquire(members.joins_word()));
+    members.scan();
+    if (readers() >= wanted) {
+      return true;
+    }
+    const auto now = monotonic_now();
+    if (now >= deadline || stop_requested.observe() != 0) {
+      return false;
+    }
+    // A death is no join: look again from time to time.
+    const auto until = std::min(deadline, deadline_after(now, look_every));
+    (void)os::futex_wait(reinterpret_cast<const std::uint32_t&>(members.joins_word()), seen, until,
+                         barrier_options().shared);
+  }
+}
+
+} // namespace ringfleet::channel

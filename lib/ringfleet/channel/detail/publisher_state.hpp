@@ -1,0 +1,136 @@
+#pragma once
+
+// What a FramePublisher is made of, and how it insists on room: look who reads, wait, look again.
+
+#include "ringfleet/base/process_word.hpp"
+#include "ringfleet/channel/frame_publisher.hpp"
+#include "ringfleet/memory/obituary.hpp"
+#include "ringfleet/memory/watcher.hpp"
+#include "ringfleet/os/timer.hpp"
+#include "ringfleet/ring/membership.hpp"
+#include "ringfleet/ring/reader.hpp"
+
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace ringfleet::channel {
+
+// In the order in which they are made; what looks at something ends before it.
+struct FramePublisher::State {
+  static constexpr Nanoseconds look_every = std::chrono::milliseconds(50);
+
+  // Holds the ring's beginning while nobody reads yet: a reader of this process that reads nothing.
+  struct Keeper {
+    ring::Membership membership;
+    ring::Reader<frame::FrameBlock> reader;
+  };
+
+  State(const memory::Place& place, const PublisherOptions& wanted);
+  ~State();
+
+  [[nodiscard]] ring::BarrierOptions barrier_options() const noexcept {
+    return {.waiting = options.waiting,
+            .obituary = &obituary,
+            .dead = nullptr,
+            .shared = space.place().backing() != memory::Backing::heap};
+  }
+
+  // Before the first message; see Coordination.
+  void begin_coordination();
+  void hold_beginning();
+
+  // Why nothing may be published now.
+  [[nodiscard]] std::optional<PublishResult> refusal();
+
+  [[nodiscard]] std::uint32_t readers() const {
+    const auto all = members.count_readers();
+    return keeper && all > 0 ? all - 1 : all;
+  }
+
+  // Any thread, one at a time. Evictions are left for the publishing thread.
+  void look_at_required(bool is_full);
+
+  // On the watcher's thread, now and then while the publishing thread waits.
+  void look_while_waiting();
+
+  // Publishing thread.
+  void look(bool is_full);
+
+  // attempt(until) writes; with 0 it must not wait; `needs_wait` from one that waited: try again. Ends when it is
+  // written, or cannot be.
+  template <class Attempt>
+  [[nodiscard]] frame::WriteResult insist(MonotonicNs deadline, PublishResult& refused, Attempt&& attempt) {
+    for (;;) {
+      if (const auto why = refusal()) {
+        refused = *why;
+        return frame::WriteResult::full;
+      }
+      auto result = attempt(MonotonicNs{0});
+      if (result != frame::WriteResult::full && result != frame::WriteResult::needs_wait) {
+        return result;
+      }
+      hot->counters.full.add();
+      look(true);
+      if (keeper) {
+        refused = PublishResult::no_readers;
+        return frame::WriteResult::full;
+      }
+      if (monotonic_now() >= deadline) {
+        return frame::WriteResult::full;
+      }
+      hot->counters.waits.add();
+      timer.start(look_every);
+      result = attempt(deadline);
+      timer.stop();
+      if (result == frame::WriteResult::needs_wait) {
+        continue;
+      }
+      if (result != frame::WriteResult::stopped || stop_requested.observe() != 0) {
+        return result;
+      }
+      producer.resume();
+      if (stop_requested.observe() != 0) {
+        return frame::WriteResult::stopped;
+      }
+      look(true);
+    }
+  }
+
+  [[nodiscard]] static PublishResult answer_to(frame::WriteResult result) noexcept;
+  PublishResult refuse(frame::WriteResult result, PublishResult refused, PublishResult* why = nullptr) {
+    hot->counters.refused.add();
+    const auto answer = result == frame::WriteResult::full ? refused : answer_to(result);
+    if (why != nullptr) {
+      *why = answer;
+    }
+    return answer;
+  }
+  void count_buffered() noexcept { buffered += keeper ? 1 : 0; }
+
+  [[nodiscard]] bool wait_for_readers(std::uint32_t wanted, MonotonicNs deadline);
+
+  PublisherOptions options;
+  ring::RingSpace space;
+  ring::RingMemory<frame::FrameBlock> memory;
+  memory::Obituary obituary;
+  memory::Watcher watcher;
+  Producer producer;
+  std::optional<frame::LoanArena<>> arena;
+  CounterFile file;
+  ring::Members members;
+  std::optional<Hot> hot;
+  std::optional<Keeper> keeper;
+  std::uint64_t buffered = 0;
+
+  std::mutex required_mutex;
+  RequiredReaders required;
+  std::vector<RequiredReaders::Eviction> evictions;
+  bool needs_attention = false;
+
+  os::Timer timer;
+  memory::Watcher::WatchId timer_watch = 0;
+  ProcessWord<std::uint32_t> stop_requested;
+};
+
+} // namespace ringfleet::channel

@@ -1,0 +1,160 @@
+#include "ringfleet/channel/frame_publisher.hpp"
+
+#include "ringfleet/channel/detail/publisher_state.hpp"
+
+#include <optional>
+#include <utility>
+
+namespace ringfleet::channel {
+
+using frame::WriteResult;
+
+FramePublisher::FramePublisher(const memory::Place& place, const PublisherOptions& options)
+    : state_(std::make_unique<State>(place, options)), hot_(&*state_->hot) {
+  state_->begin_coordination();
+}
+
+FramePublisher::FramePublisher(FramePublisher&&) noexcept = default;
+FramePublisher& FramePublisher::operator=(FramePublisher&& other) noexcept {
+  FramePublisher moved(std::move(other));
+  std::swap(state_, moved.state_);
+  std::swap(hot_, moved.hot_);
+  return *this;
+}
+FramePublisher::~FramePublisher() = default;
+
+PublishResult FramePublisher::publish_slowly(std::span<const std::byte> bytes, MonotonicNs deadline,
+                                             std::uint16_t kind) {
+  state_->space.require_here();
+  auto refused = PublishResult::full;
+  const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
+    return until == 0 ? hot_->writer.write(bytes, {.kind = kind})
+                      : hot_->writer.write_until(bytes, until, {.kind = kind});
+  });
+  if (result != WriteResult::written) {
+    return state_->refuse(result, refused);
+  }
+  state_->count_buffered();
+  hot_->counters.messages.add();
+  hot_->counters.bytes.add(bytes.size());
+  hot_->counters.fragmented.add(bytes.size() > hot_->writer.max_claim() ? 1 : 0);
+  return PublishResult::published;
+}
+
+FramePublisher::Writer::Claim FramePublisher::claim_slowly(std::uint64_t bytes, MonotonicNs deadline,
+                                                           PublishResult* why) {
+  state_->space.require_here();
+  std::optional<Writer::Claim> claim;
+  auto refused = PublishResult::full;
+  const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
+    claim.reset();
+    claim.emplace(until == 0 ? hot_->writer.claim(bytes) : hot_->writer.claim_until(bytes, until));
+    return claim->result();
+  });
+  if (result == WriteResult::written) {
+    state_->count_buffered();
+    return std::move(*claim);
+  }
+  state_->refuse(result, refused, why);
+  return Writer::refused_claim(result);
+}
+
+FramePublisher::Writer::Loan FramePublisher::loan(std::uint64_t bytes, MonotonicNs deadline, PublishResult* why) {
+  state_->space.require_here();
+  std::optional<Writer::Loan> loan;
+  auto refused = PublishResult::full;
+  const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
+    const auto slowest = hot_->writer.slowest_gate();
+    const bool is_all_read = slowest == state_->producer.published();
+    if (until != 0 && !is_all_read &&
+        state_->producer.wait_for_readers(slowest + 1, until) == ring::BarrierResult::stopped) {
+      return WriteResult::stopped;
+    }
+    loan.reset();
+    loan.emplace(hot_->writer.loan(bytes));
+    // When everything is read and there is still no room, it is open loans that hold it.
+    return until != 0 && !is_all_read && loan->result() == WriteResult::full && monotonic_now() < until
+               ? WriteResult::needs_wait
+               : loan->result();
+  });
+  if (result == WriteResult::written) {
+    return std::move(*loan);
+  }
+  state_->refuse(result, refused, why);
+  return Writer::refused_loan(result);
+}
+
+PublishResult FramePublisher::commit(Writer::Loan& loan, std::span<const std::byte> part, MonotonicNs deadline,
+                                     std::uint16_t kind) {
+  auto refused = PublishResult::full;
+  const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
+    if (until != 0) {
+      const auto slowest = hot_->writer.slowest_gate();
+      if (state_->producer.wait_for_readers(slowest + 1, until) == ring::BarrierResult::stopped) {
+        return WriteResult::stopped;
+      }
+    }
+    return loan.commit(part, {.kind = kind});
+  });
+  if (result != WriteResult::written) {
+    return state_->refuse(result, refused);
+  }
+  state_->count_buffered();
+  hot_->counters.messages.add();
+  hot_->counters.loans.add();
+  hot_->counters.bytes.add(part.size());
+  return PublishResult::published;
+}
+
+bool FramePublisher::wait_for_readers(std::uint32_t readers, MonotonicNs deadline) {
+  return state_->wait_for_readers(readers, deadline);
+}
+
+void FramePublisher::check_readers() {
+  state_->space.require_here();
+  state_->look(false);
+  (void)state_->refusal();
+}
+
+std::vector<ring::Member> FramePublisher::members() const {
+  return state_->members.list();
+}
+
+std::uint32_t FramePublisher::readers() const {
+  state_->members.scan();
+  return state_->readers();
+}
+
+bool FramePublisher::evict(std::string_view id) {
+  for (const auto& member : state_->members.list()) {
+    if (member.id == id && member.state == ring::MemberState::joined) {
+      const auto incarnation = state_->space.members().readers[member.line].incarnation;
+      const bool is_done = state_->producer.evict(member.line, incarnation);
+      hot_->counters.evicted.add(is_done ? 1 : 0);
+      return is_done;
+    }
+  }
+  return false;
+}
+
+void FramePublisher::stop() noexcept {
+  state_->stop_requested.publish(1);
+  state_->producer.stop();
+}
+
+void FramePublisher::resume() noexcept {
+  state_->stop_requested.publish(0);
+  state_->producer.resume();
+}
+
+FramePublisher::Producer& FramePublisher::ring() noexcept {
+  return state_->producer;
+}
+const ring::RingSpace& FramePublisher::space() const noexcept {
+  return state_->space;
+}
+const PublisherCounters& FramePublisher::counters() const noexcept {
+  return hot_->counters;
+}
+
+} // namespace ringfleet::channel

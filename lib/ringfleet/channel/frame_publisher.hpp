@@ -1,0 +1,126 @@
+#pragma once
+
+// Layer 1 by name: messages of bytes, one publisher, any number of readers that come and go. What Publisher<T> is built
+// on, and reachable from it.
+//
+//   publish(bytes)                 copied into the ring
+//   claim(n) → fill → commit       written in place in the ring
+//   loan(n)  → fill → commit       written in place in the arena, for what is large
+//
+// One living publisher per name: a second one is refused with the pid of the first. When it dies, readers learn it from
+// the kernel, read what it had published, and go on when somebody continues the channel. A reader that dies is not
+// waited for any more as soon as the kernel says so.
+
+#include "ringfleet/channel/channel_counters.hpp"
+#include "ringfleet/channel/options.hpp"
+#include "ringfleet/channel/result.hpp"
+#include "ringfleet/frame/frame_writer.hpp"
+#include "ringfleet/memory/place.hpp"
+#include "ringfleet/ring/members.hpp"
+#include "ringfleet/ring/producer.hpp"
+#include "ringfleet/ring/ring_space.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace ringfleet::channel {
+
+// One thread at a time; stop() and members() from any. Not usable in a forked child.
+class FramePublisher {
+public:
+  using Producer = ring::Producer<frame::FrameBlock>;
+  using Writer = frame::FrameWriter<Producer>;
+
+  // Creates the channel, or continues it when its publisher is gone. Blocks as the coordination says. Throws Error as
+  // ring::RingSpace::create; timed_out when readers are missing: then there is no publisher.
+  explicit FramePublisher(std::string_view name, const PublisherOptions& options = {})
+      : FramePublisher(memory::Place::shm(name), options) {}
+  explicit FramePublisher(const memory::Place& place, const PublisherOptions& options = {});
+  FramePublisher(FramePublisher&&) noexcept;
+  FramePublisher& operator=(FramePublisher&&) noexcept;
+  // Readers get `detached` when they have read everything. What was published stays for whoever joins at oldest.
+  ~FramePublisher();
+
+  // Never waits; no system call unless a reader sleeps.
+  [[nodiscard]] PublishResult try_publish(std::span<const std::byte> bytes, std::uint16_t kind = 0) {
+    return publish(bytes, 0, kind);
+  }
+  // Waits while the slowest reader has no room: a reader that is stopped stops the publisher, a dead one does not.
+  [[nodiscard]] PublishResult publish(std::span<const std::byte> bytes, MonotonicNs deadline = never,
+                                      std::uint16_t kind = 0) {
+    if (!hot_->is_guarded && hot_->writer.write(bytes, {.kind = kind}) == frame::WriteResult::written) [[likely]] {
+      hot_->counters.messages.add();
+      hot_->counters.bytes.add(bytes.size());
+      return PublishResult::published;
+    }
+    return publish_slowly(bytes, deadline, kind);
+  }
+
+  // `bytes` bytes in place, 16-byte aligned, at most frames().max_claim(). Check it before use: it is empty after a
+  // deadline. Commit it with commit(), which counts it.
+  // `why`: what publish() would have answered instead.
+  [[nodiscard]] Writer::Claim claim(std::uint64_t bytes, MonotonicNs deadline = never, PublishResult* why = nullptr) {
+    if (!hot_->is_guarded) [[likely]] {
+      auto claim = hot_->writer.claim(bytes);
+      if (claim) [[likely]] {
+        return claim;
+      }
+    }
+    return claim_slowly(bytes, deadline, why);
+  }
+  // `bytes` bytes of the arena, 64-byte aligned. Several may be open.
+  [[nodiscard]] Writer::Loan loan(std::uint64_t bytes, MonotonicNs deadline = never, PublishResult* why = nullptr);
+  PublishResult commit(Writer::Claim& claim, std::span<const std::byte> part, std::uint16_t kind = 0) {
+    (void)claim.commit(part, {.kind = kind});
+    hot_->counters.messages.add();
+    hot_->counters.bytes.add(part.size());
+    return PublishResult::published;
+  }
+  [[nodiscard]] PublishResult commit(Writer::Loan& loan, std::span<const std::byte> part, MonotonicNs deadline = never,
+                                     std::uint16_t kind = 0);
+
+  // Blocks until that many readers have joined. False at the deadline, or after stop().
+  [[nodiscard]] bool wait_for_readers(std::uint32_t readers, MonotonicNs deadline);
+  // Looks who has come, gone, or fallen behind now, instead of when the ring is next full. Calls on_alert.
+  void check_readers();
+  [[nodiscard]] std::vector<ring::Member> members() const;
+  [[nodiscard]] std::uint32_t readers() const;
+  // Does not wait for this reader any more. False when nobody with the id is there.
+  bool evict(std::string_view id);
+
+  // Any thread: ends waits with `stopped`, until resume().
+  void stop() noexcept;
+  void resume() noexcept;
+
+  [[nodiscard]] const ring::RingFacts& facts() const noexcept { return space().facts(); }
+  [[nodiscard]] std::uint64_t max_message() const noexcept { return hot_->writer.max_message(); }
+  // The same channel, a layer below. Nothing may be claimed while a claim of this object is open.
+  [[nodiscard]] Writer& frames() noexcept { return hot_->writer; }
+  [[nodiscard]] Producer& ring() noexcept;
+  [[nodiscard]] const ring::RingSpace& space() const noexcept;
+  [[nodiscard]] const PublisherCounters& counters() const noexcept;
+
+private:
+  // What publishing touches when nothing is in its way.
+  struct Hot {
+    Hot(Producer& producer, const frame::WriterOptions<>& options, CounterFile& file)
+        : writer(producer, options), counters(file) {}
+
+    Writer writer;
+    PublisherCounters counters;
+    bool is_guarded = false; // publishing has to look at the readers first
+  };
+  struct State;
+
+  PublishResult publish_slowly(std::span<const std::byte> bytes, MonotonicNs deadline, std::uint16_t kind);
+  Writer::Claim claim_slowly(std::uint64_t bytes, MonotonicNs deadline, PublishResult* why);
+
+  std::unique_ptr<State> state_;
+  Hot* hot_ = nullptr; // of the state
+};
+
+} // namespace ringfleet::channel

@@ -1,0 +1,113 @@
+#pragma once
+
+// Layer 1 by name, the reading side: messages of bytes, in order, each exactly once, viewed in place. What
+// Subscriber<T> is built on, and reachable from it.
+//
+//   wait() → poll(handler)      the bytes are valid inside the handler
+//   take(view) … release_held() the bytes are kept, and the publisher held back, until they are released
+//
+// This reader holds the publisher back when it does not read: nothing is lost. When the publisher dies, what it had
+// published is read first, then the answer is `detached`; when somebody continues the channel, reading goes on by
+// itself. For a reader that may lose messages see lossy_frame_subscriber.hpp.
+
+#include "ringfleet/channel/channel_counters.hpp"
+#include "ringfleet/channel/options.hpp"
+#include "ringfleet/channel/result.hpp"
+#include "ringfleet/frame/frame_reader.hpp"
+#include "ringfleet/memory/place.hpp"
+#include "ringfleet/ring/owner_watch.hpp"
+#include "ringfleet/ring/reader.hpp"
+#include "ringfleet/ring/ring_space.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string_view>
+
+namespace ringfleet::channel {
+
+// One thread at a time; stop() from any. Not usable in a forked child.
+class FrameSubscriber {
+public:
+  using RingReader = ring::Reader<frame::FrameBlock>;
+  using Reader = frame::FrameReader<RingReader>;
+
+  // Joins the channel. Blocks while it waits for it to appear, if that is asked for. Throws Error:
+  //   not_found, timed_out          there is no such channel (and none came)
+  //   already_exists                a living reader has this id; the text names its pid
+  //   limit_reached                 the channel has no line left for another reader
+  //   bad_segment, version_mismatch, no_permission, wrong_state   as ring::RingSpace::attach
+  explicit FrameSubscriber(std::string_view name, const SubscriberOptions& options = {})
+      : FrameSubscriber(memory::Place::shm(name), options) {}
+  explicit FrameSubscriber(const memory::Place& place, const SubscriberOptions& options = {});
+  // Memory that is there already: RingSpace::share() of a publisher in this process, or passed descriptors.
+  explicit FrameSubscriber(ring::RingSpace space, const SubscriberOptions& options = {});
+  FrameSubscriber(FrameSubscriber&&) noexcept;
+  FrameSubscriber& operator=(FrameSubscriber&&) noexcept;
+  // With an id: the position is kept for keep_place, and the same id goes on there. Without: gone.
+  ~FrameSubscriber();
+
+  // Calls handler(const frame::View&) for up to `max` messages that are there, then releases them. Never waits; no
+  // system call unless the publisher waits for room.
+  template <class Handler>
+  frame::PollResult poll(Handler&& handler, std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) {
+    const auto result = hot_->reader.poll(
+        [&](const frame::View& view) {
+          hot_->counters.messages.add();
+          hot_->counters.bytes.add(view.bytes.size());
+          handler(view);
+        },
+        max);
+    hot_->counters.polls.add();
+    if (result.messages == 0) {
+      settle(result);
+    }
+    return result;
+  }
+  // The next message, to be kept. `held` when options.held_views are out.
+  [[nodiscard]] frame::ReadResult take(frame::View& view);
+  frame::ReadResult release_held(std::uint64_t count = 1) noexcept { return hot_->reader.release_held(count); }
+
+  // Blocks until there is something to read, or nothing can come at present.
+  [[nodiscard]] WaitResult wait(MonotonicNs deadline = never);
+  // After `detached`: blocks until somebody publishes here again. `ready`, `replaced`, `timed_out`.
+  [[nodiscard]] WaitResult wait_for_publisher(MonotonicNs deadline);
+
+  // Any thread: ends waits with `stopped`, until resume().
+  void stop() noexcept;
+  void resume() noexcept;
+  // For good: the position is not kept. Nothing else may be called afterwards.
+  void leave() noexcept;
+
+  // The first block that is not read; see From::sequence.
+  [[nodiscard]] std::uint64_t position() const noexcept { return hot_->reader.position(); }
+  // This id was here before, and goes on where it was.
+  [[nodiscard]] bool is_resumed() const noexcept;
+  // Blocks that were overwritten between the place where this reader wanted to begin and the one where it could.
+  [[nodiscard]] std::uint64_t missed() const noexcept;
+  // Of the publisher that was seen last; it grows by one with each that continues the channel.
+  [[nodiscard]] std::uint64_t generation() const noexcept;
+
+  // The same channel, a layer below.
+  [[nodiscard]] Reader& frames() noexcept { return hot_->reader; }
+  [[nodiscard]] RingReader& ring() noexcept;
+  [[nodiscard]] const ring::RingSpace& space() const noexcept;
+  [[nodiscard]] SubscriberCounters& counters() noexcept { return hot_->counters; }
+
+private:
+  struct Hot {
+    Hot(RingReader& ring, const frame::ReaderOptions& options, CounterFile& file)
+        : reader(ring, options), counters(file) {}
+
+    Reader reader;
+    SubscriberCounters counters;
+  };
+  struct State;
+
+  void settle(const frame::PollResult& result);
+
+  std::unique_ptr<State> state_;
+  Hot* hot_ = nullptr; // of the state
+};
+
+} // namespace ringfleet::channel

@@ -227,7 +227,7 @@ private:
     return (A::load_relaxed(words[bit / 64]) >> (bit % 64) & 1) != 0;
   }
 
-  static constexpr std::uint64_t few_found = 4;
+  static constexpr std::uint64_t few_found = 2;
   static constexpr std::uint64_t enough_found = 64;
   static constexpr std::uint32_t pauses_max = 15;
 

@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
   experiment.add(peer_boost_queue(bytes));
   experiment.add(peer_unix_socket(bytes));
   experiment.add(peer_pipe(bytes));
+  experiment.add(peer_zeromq(bytes));
   experiment.add_ratio("ours", "floor_bounce", RatioKind::time);
   experiment.add_ratio("ours_default", "floor_bounce", RatioKind::time);
   experiment.add_ratio("ours_fleet", "floor_bounce", RatioKind::time);
@@ -84,5 +85,6 @@ int main(int argc, char** argv) {
   experiment.add_ratio("ours", "peer_boost_queue", RatioKind::time);
   experiment.add_ratio("ours", "peer_unix_socket", RatioKind::time);
   experiment.add_ratio("ours", "peer_pipe", RatioKind::time);
+  experiment.add_ratio("ours", "peer_zeromq", RatioKind::time);
   return experiment.run();
 }

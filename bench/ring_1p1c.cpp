@@ -57,7 +57,8 @@ Row through_a_spsc_queue(std::string name, Beside beside) {
               });
             });
             pin_to(slice.client_core);
-            return time_stream(slice, shared.end, source, [&](Checker& checker) -> std::uint64_t {
+            Checker checker;
+            return time_stream(slice, shared.end, source, checker, [&]() -> std::uint64_t {
               const Message<bytes>* message = shared.queue.front();
               if (message == nullptr) {
                 return 0;
@@ -78,12 +79,17 @@ void add_rows(Experiment& experiment) {
   experiment.add(through_a_ring<bytes, 16>("ours_park_batch", ring::Waiting::park, Beside::process));
   experiment.add(through_a_ring<bytes, 1>("ours_threads", ring::Waiting::spin, Beside::thread));
   experiment.add(peer_boost_lockfree(bytes));
+  experiment.add(peer_crate("peer_disruptor_mp", {.kind = "stream", .transport = "disruptor-mp", .bytes = bytes}));
+  experiment.add(peer_crate("peer_disruptor_mp_batch",
+                            {.kind = "stream", .transport = "disruptor-mp", .bytes = bytes, .batch = 16}));
   const std::string suffix = "@bytes=" + std::to_string(bytes);
   experiment.add_ratio("ours", "baseline_spsc", RatioKind::rate, suffix);
   experiment.add_ratio("ours_batch", "ours", RatioKind::rate, suffix);
   experiment.add_ratio("ours_batch", "baseline_spsc", RatioKind::rate, suffix);
   experiment.add_ratio("ours_park", "baseline_spsc", RatioKind::rate, suffix);
   experiment.add_ratio("ours_park_batch", "ours_park", RatioKind::rate, suffix);
+  experiment.add_ratio("ours", "peer_disruptor_mp", RatioKind::rate, suffix);
+  experiment.add_ratio("ours_batch", "peer_disruptor_mp_batch", RatioKind::rate, suffix);
   experiment.add_ratio("ours_threads", "peer_boost_lockfree", RatioKind::rate, suffix);
 }
 

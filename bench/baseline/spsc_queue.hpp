@@ -23,12 +23,17 @@ class SpscQueue {
 public:
   // Producer. Waits by looking again at once.
   void push(const T& value) noexcept {
+    push_with([&value](T& slot) { slot = value; });
+  }
+  // `fill(slot)` writes the element in place.
+  template <class Fill>
+  void push_with(Fill&& fill) noexcept {
     const std::size_t write = write_index_.load(std::memory_order_relaxed);
     const std::size_t next = following(write);
     while (next == read_index_seen_) {
       read_index_seen_ = read_index_.load(std::memory_order_acquire);
     }
-    slots_[write] = value;
+    fill(slots_[write]);
     write_index_.store(next, std::memory_order_release);
   }
 

@@ -35,4 +35,23 @@ Row floor_memcpy(std::size_t bytes) {
   return {.name = "floor_memcpy", .parameters = {{"bytes", std::to_string(bytes)}}, .measure = measure};
 }
 
+Row floor_memcpy_once(std::size_t bytes, std::size_t ring_bytes) {
+  const auto measure = [bytes, ring_bytes](const Slice& slice) {
+    pin_to(slice.client_core);
+    std::vector<char> payload(bytes, 'a');
+    std::vector<char> ring(ring_bytes);
+    std::size_t offset = 0;
+    Sample sample = time_blocks(slice, 64, [&] {
+      std::memcpy(ring.data() + offset, payload.data(), bytes);
+      asm volatile("" : : "r"(ring.data()) : "memory");
+      offset = offset + 2 * bytes <= ring_bytes ? offset + bytes : 0;
+    });
+    if (std::memcmp(ring.data(), payload.data(), bytes) != 0) {
+      throw Error(ErrorCode::bad_message, "the copied bytes differ");
+    }
+    return sample;
+  };
+  return {.name = "floor_memcpy_once", .parameters = {{"bytes", std::to_string(bytes)}}, .measure = measure};
+}
+
 } // namespace ringfleet::bench

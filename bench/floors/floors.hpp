@@ -19,6 +19,9 @@ namespace ringfleet::bench {
 // memcpy of the payload, there and back, between buffers of the same size and cache state.
 [[nodiscard]] Row floor_memcpy(std::size_t bytes);
 
+// memcpy of the payload, one way, from one buffer to the next place in a buffer of `ring_bytes`.
+[[nodiscard]] Row floor_memcpy_once(std::size_t bytes, std::size_t ring_bytes);
+
 // The module called in-process: a function pointer from dlsym that copies its argument to its reply. The price of
 // isolation is the distance to this row.
 [[nodiscard]] Row floor_dlsym(const std::string& module_path, std::size_t bytes);

@@ -16,14 +16,14 @@ class Histogram {
 public:
   Histogram() : steps_per_tick_(1 / stopwatch_scale().ticks_per_step), ns_per_step_(stopwatch_scale().ns_per_step()) {}
 
-  void record(Ticks duration) noexcept {
+  void record(Ticks duration, std::uint64_t times = 1) noexcept {
     const auto steps = static_cast<std::uint64_t>(static_cast<double>(duration) * steps_per_tick_ + 0.5);
-    ++bins_[bin_of(steps)];
-    ++count_;
+    bins_[bin_of(steps)] += times;
+    count_ += times;
     max_ = std::max(max_, steps);
   }
-  void record_ns(double duration_ns) noexcept {
-    record(static_cast<Ticks>(duration_ns / (ns_per_step_ * steps_per_tick_)));
+  void record_ns(double duration_ns, std::uint64_t times = 1) noexcept {
+    record(static_cast<Ticks>(duration_ns / (ns_per_step_ * steps_per_tick_)), times);
   }
 
   // `other` must have been divided alike.

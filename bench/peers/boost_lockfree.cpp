@@ -33,7 +33,8 @@ Sample measure(const Slice& slice) {
     });
   });
   pin_to(slice.client_core);
-  return time_stream(slice, end, source, [&](Checker& checker) -> std::uint64_t {
+  Checker checker;
+  return time_stream(slice, end, source, checker, [&]() -> std::uint64_t {
     return queue->consume_one([&](const Message<bytes>& message) { checker.check(message); }) ? 1 : 0;
   });
 }

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace ringfleet::bench {
 
 OtherSide::OtherSide(Beside beside, int core, std::function<void()> body) {
@@ -44,6 +46,15 @@ void OtherSide::expect_alive() {
     process_->expect_alive();
   } else if (Atomics::load_acquire(failed_) != 0) {
     join();
+  }
+}
+
+void expect_more(const StreamEnd& end, OtherSide& source, std::uint64_t taken) {
+  const std::uint64_t sent = Atomics::load_acquire(end.sent);
+  if (sent == 0) {
+    source.expect_alive();
+  } else if (taken != sent) {
+    throw Error(ErrorCode::bad_message, fmt::format("of {} messages only {} have come", sent, taken));
   }
 }
 

@@ -10,7 +10,6 @@
 #include "harness/experiment.hpp"
 #include "harness/process.hpp"
 #include "harness/stopwatch.hpp"
-#include "stream/message.hpp"
 
 #include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/cache_line.hpp"
@@ -33,6 +32,7 @@ enum class Beside { process, thread };
 struct StreamEnd {
   alignas(page_bytes) std::uint64_t stop;
   alignas(cache_line_pair_bytes) std::uint64_t sent;
+  std::uint64_t drained; // by the sink: a source that would lose what is on its way may end now
 };
 
 // A source looks at `stop` once in so many messages, which is a multiple of every batch.
@@ -69,17 +69,25 @@ private:
   std::uint32_t failed_ = 0;
 };
 
-// `poll(checker)` reads and checks what is there and returns how many messages that was; it may wait a little when
-// there is none. The caller has pinned itself.
-template <class Poll>
-[[nodiscard]] Sample time_stream(const Slice& slice, StreamEnd& end, OtherSide& source, Poll&& poll) {
-  Checker checker;
-  std::uint32_t empty_polls = 0;
+// After a long time without a message: throws when none can come.
+void expect_more(const StreamEnd& end, OtherSide& source, std::uint64_t taken);
+inline constexpr double quiet_seconds_max = 3;
+
+// `poll()` reads what is there, checks it with `checker`, and returns how many messages that was; it may wait a little
+// when there is none. The caller has pinned itself.
+template <class AnyChecker, class Poll>
+[[nodiscard]] Sample time_stream(const Slice& slice, StreamEnd& end, OtherSide& source, const AnyChecker& checker,
+                                 Poll&& poll) {
+  Ticks quiet_since = 0;
   const auto take = [&] {
-    constexpr std::uint32_t polls_per_question = 1U << 22;
-    const std::uint64_t taken = poll(checker);
-    if (taken == 0 && (++empty_polls & (polls_per_question - 1)) == 0) {
-      source.expect_alive();
+    const std::uint64_t taken = poll();
+    if (taken != 0) {
+      quiet_since = 0;
+    } else if (quiet_since == 0) {
+      quiet_since = stamp();
+    } else if (stamp() - quiet_since > ticks_of(quiet_seconds_max)) {
+      expect_more(end, source, checker.checked());
+      quiet_since = 0;
     }
     return taken;
   };
@@ -110,6 +118,7 @@ template <class Poll>
   while (checker.checked() != Atomics::load_acquire(end.sent)) {
     take();
   }
+  Atomics::store_release(end.drained, std::uint64_t{1});
   source.join();
   checker.expect_intact();
   return sample;

@@ -9,22 +9,27 @@ namespace ringfleet::channel {
 
 using frame::WriteResult;
 
-FramePublisher::FramePublisher(const memory::Place& place, const PublisherOptions& options)
+template <class Kind>
+BasicFramePublisher<Kind>::BasicFramePublisher(const memory::Place& place, const PublisherOptions& options)
     : state_(std::make_unique<State>(place, options)), hot_(&*state_->hot) {
   state_->begin_coordination();
 }
 
-FramePublisher::FramePublisher(FramePublisher&&) noexcept = default;
-FramePublisher& FramePublisher::operator=(FramePublisher&& other) noexcept {
-  FramePublisher moved(std::move(other));
+template <class Kind>
+BasicFramePublisher<Kind>::BasicFramePublisher(BasicFramePublisher&&) noexcept = default;
+template <class Kind>
+BasicFramePublisher<Kind>& BasicFramePublisher<Kind>::operator=(BasicFramePublisher&& other) noexcept {
+  BasicFramePublisher moved(std::move(other));
   std::swap(state_, moved.state_);
   std::swap(hot_, moved.hot_);
   return *this;
 }
-FramePublisher::~FramePublisher() = default;
+template <class Kind>
+BasicFramePublisher<Kind>::~BasicFramePublisher() = default;
 
-PublishResult FramePublisher::publish_slowly(std::span<const std::byte> bytes, MonotonicNs deadline,
-                                             std::uint16_t kind) {
+template <class Kind>
+PublishResult BasicFramePublisher<Kind>::publish_slowly(std::span<const std::byte> bytes, MonotonicNs deadline,
+                                                        std::uint16_t kind) {
   state_->space.require_here();
   auto refused = PublishResult::full;
   const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
@@ -41,10 +46,11 @@ PublishResult FramePublisher::publish_slowly(std::span<const std::byte> bytes, M
   return PublishResult::published;
 }
 
-FramePublisher::Writer::Claim FramePublisher::claim_slowly(std::uint64_t bytes, MonotonicNs deadline,
-                                                           PublishResult* why) {
+template <class Kind>
+typename BasicFramePublisher<Kind>::Writer::Claim
+BasicFramePublisher<Kind>::claim_slowly(std::uint64_t bytes, MonotonicNs deadline, PublishResult* why) {
   state_->space.require_here();
-  std::optional<Writer::Claim> claim;
+  std::optional<typename Writer::Claim> claim;
   auto refused = PublishResult::full;
   const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
     claim.reset();
@@ -59,15 +65,16 @@ FramePublisher::Writer::Claim FramePublisher::claim_slowly(std::uint64_t bytes, 
   return Writer::refused_claim(result);
 }
 
-FramePublisher::Writer::Loan FramePublisher::loan(std::uint64_t bytes, MonotonicNs deadline, PublishResult* why) {
+template <class Kind>
+typename BasicFramePublisher<Kind>::Writer::Loan
+BasicFramePublisher<Kind>::loan(std::uint64_t bytes, MonotonicNs deadline, PublishResult* why) {
   state_->space.require_here();
-  std::optional<Writer::Loan> loan;
+  std::optional<typename Writer::Loan> loan;
   auto refused = PublishResult::full;
   const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
     const auto slowest = hot_->writer.slowest_gate();
-    const bool is_all_read = slowest == state_->producer.published();
-    if (until != 0 && !is_all_read &&
-        state_->producer.wait_for_readers(slowest + 1, until) == ring::BarrierResult::stopped) {
+    const bool is_all_read = slowest == Kind::published(state_->space);
+    if (until != 0 && !is_all_read && state_->wait_for_gates(slowest + 1, until) == ring::BarrierResult::stopped) {
       return WriteResult::stopped;
     }
     loan.reset();
@@ -84,13 +91,14 @@ FramePublisher::Writer::Loan FramePublisher::loan(std::uint64_t bytes, Monotonic
   return Writer::refused_loan(result);
 }
 
-PublishResult FramePublisher::commit(Writer::Loan& loan, std::span<const std::byte> part, MonotonicNs deadline,
-                                     std::uint16_t kind) {
+template <class Kind>
+PublishResult BasicFramePublisher<Kind>::commit(typename Writer::Loan& loan, std::span<const std::byte> part,
+                                                MonotonicNs deadline, std::uint16_t kind) {
   auto refused = PublishResult::full;
   const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
     if (until != 0) {
       const auto slowest = hot_->writer.slowest_gate();
-      if (state_->producer.wait_for_readers(slowest + 1, until) == ring::BarrierResult::stopped) {
+      if (state_->wait_for_gates(slowest + 1, until) == ring::BarrierResult::stopped) {
         return WriteResult::stopped;
       }
     }
@@ -106,26 +114,31 @@ PublishResult FramePublisher::commit(Writer::Loan& loan, std::span<const std::by
   return PublishResult::published;
 }
 
-bool FramePublisher::wait_for_readers(std::uint32_t readers, MonotonicNs deadline) {
+template <class Kind>
+bool BasicFramePublisher<Kind>::wait_for_readers(std::uint32_t readers, MonotonicNs deadline) {
   return state_->wait_for_readers(readers, deadline);
 }
 
-void FramePublisher::check_readers() {
+template <class Kind>
+void BasicFramePublisher<Kind>::check_readers() {
   state_->space.require_here();
   state_->look(false);
   (void)state_->refusal();
 }
 
-std::vector<ring::Member> FramePublisher::members() const {
+template <class Kind>
+std::vector<ring::Member> BasicFramePublisher<Kind>::members() const {
   return state_->members.list();
 }
 
-std::uint32_t FramePublisher::readers() const {
+template <class Kind>
+std::uint32_t BasicFramePublisher<Kind>::readers() const {
   state_->members.scan();
   return state_->readers();
 }
 
-bool FramePublisher::evict(std::string_view id) {
+template <class Kind>
+bool BasicFramePublisher<Kind>::evict(std::string_view id) {
   for (const auto& member : state_->members.list()) {
     if (member.id == id && member.state == ring::MemberState::joined) {
       const auto incarnation = state_->space.members().readers[member.line].incarnation;
@@ -137,24 +150,32 @@ bool FramePublisher::evict(std::string_view id) {
   return false;
 }
 
-void FramePublisher::stop() noexcept {
+template <class Kind>
+void BasicFramePublisher<Kind>::stop() noexcept {
   state_->stop_requested.publish(1);
   state_->producer.stop();
 }
 
-void FramePublisher::resume() noexcept {
+template <class Kind>
+void BasicFramePublisher<Kind>::resume() noexcept {
   state_->stop_requested.publish(0);
   state_->producer.resume();
 }
 
-FramePublisher::Producer& FramePublisher::ring() noexcept {
+template <class Kind>
+typename BasicFramePublisher<Kind>::Producer& BasicFramePublisher<Kind>::ring() noexcept {
   return state_->producer;
 }
-const ring::RingSpace& FramePublisher::space() const noexcept {
+template <class Kind>
+const ring::RingSpace& BasicFramePublisher<Kind>::space() const noexcept {
   return state_->space;
 }
-const PublisherCounters& FramePublisher::counters() const noexcept {
+template <class Kind>
+const PublisherCounters& BasicFramePublisher<Kind>::counters() const noexcept {
   return hot_->counters;
 }
+
+template class BasicFramePublisher<OneProducer>;
+template class BasicFramePublisher<ManyProducers>;
 
 } // namespace ringfleet::channel

@@ -7,17 +7,16 @@
 //   claim(n) → fill → commit       written in place in the ring
 //   loan(n)  → fill → commit       written in place in the arena, for what is large
 //
-// One living publisher per name: a second one is refused with the pid of the first. When it dies, readers learn it from
-// the kernel, read what it had published, and go on when somebody continues the channel. A reader that dies is not
-// waited for any more as soon as the kernel says so.
+// When a publisher dies, readers learn it from the kernel, read what it had published, and go on when somebody
+// continues the channel. A reader that dies is not waited for any more as soon as the kernel says so.
 
 #include "ringfleet/channel/channel_counters.hpp"
+#include "ringfleet/channel/kinds.hpp"
 #include "ringfleet/channel/options.hpp"
 #include "ringfleet/channel/result.hpp"
 #include "ringfleet/frame/frame_writer.hpp"
 #include "ringfleet/memory/place.hpp"
 #include "ringfleet/ring/members.hpp"
-#include "ringfleet/ring/producer.hpp"
 #include "ringfleet/ring/ring_space.hpp"
 
 #include <cstddef>
@@ -30,20 +29,21 @@
 namespace ringfleet::channel {
 
 // One thread at a time; stop() and members() from any. Not usable in a forked child.
-class FramePublisher {
+template <class Kind>
+class BasicFramePublisher {
 public:
-  using Producer = ring::Producer<frame::FrameBlock>;
+  using Producer = typename Kind::Producer;
   using Writer = frame::FrameWriter<Producer>;
 
   // Creates the channel, or continues it when its publisher is gone. Blocks as the coordination says. Throws Error as
   // ring::RingSpace::create; timed_out when readers are missing: then there is no publisher.
-  explicit FramePublisher(std::string_view name, const PublisherOptions& options = {})
-      : FramePublisher(memory::Place::shm(name), options) {}
-  explicit FramePublisher(const memory::Place& place, const PublisherOptions& options = {});
-  FramePublisher(FramePublisher&&) noexcept;
-  FramePublisher& operator=(FramePublisher&&) noexcept;
+  explicit BasicFramePublisher(std::string_view name, const PublisherOptions& options = {})
+      : BasicFramePublisher(memory::Place::shm(name), options) {}
+  explicit BasicFramePublisher(const memory::Place& place, const PublisherOptions& options = {});
+  BasicFramePublisher(BasicFramePublisher&&) noexcept;
+  BasicFramePublisher& operator=(BasicFramePublisher&&) noexcept;
   // Readers get `detached` when they have read everything. What was published stays for whoever joins at oldest.
-  ~FramePublisher();
+  ~BasicFramePublisher();
 
   // Never waits; no system call unless a reader sleeps.
   [[nodiscard]] PublishResult try_publish(std::span<const std::byte> bytes, std::uint16_t kind = 0) {
@@ -63,7 +63,8 @@ public:
   // `bytes` bytes in place, 16-byte aligned, at most frames().max_claim(). Check it before use: it is empty after a
   // deadline. Commit it with commit(), which counts it.
   // `why`: what publish() would have answered instead.
-  [[nodiscard]] Writer::Claim claim(std::uint64_t bytes, MonotonicNs deadline = never, PublishResult* why = nullptr) {
+  [[nodiscard]] typename Writer::Claim claim(std::uint64_t bytes, MonotonicNs deadline = never,
+                                             PublishResult* why = nullptr) {
     if (!hot_->is_guarded) [[likely]] {
       auto claim = hot_->writer.claim(bytes);
       if (claim) [[likely]] {
@@ -73,15 +74,16 @@ public:
     return claim_slowly(bytes, deadline, why);
   }
   // `bytes` bytes of the arena, 64-byte aligned. Several may be open.
-  [[nodiscard]] Writer::Loan loan(std::uint64_t bytes, MonotonicNs deadline = never, PublishResult* why = nullptr);
-  PublishResult commit(Writer::Claim& claim, std::span<const std::byte> part, std::uint16_t kind = 0) {
+  [[nodiscard]] typename Writer::Loan loan(std::uint64_t bytes, MonotonicNs deadline = never,
+                                           PublishResult* why = nullptr);
+  PublishResult commit(typename Writer::Claim& claim, std::span<const std::byte> part, std::uint16_t kind = 0) {
     (void)claim.commit(part, {.kind = kind});
     hot_->counters.messages.add();
     hot_->counters.bytes.add(part.size());
     return PublishResult::published;
   }
-  [[nodiscard]] PublishResult commit(Writer::Loan& loan, std::span<const std::byte> part, MonotonicNs deadline = never,
-                                     std::uint16_t kind = 0);
+  [[nodiscard]] PublishResult commit(typename Writer::Loan& loan, std::span<const std::byte> part,
+                                     MonotonicNs deadline = never, std::uint16_t kind = 0);
 
   // Blocks until that many readers have joined. False at the deadline, or after stop().
   [[nodiscard]] bool wait_for_readers(std::uint32_t readers, MonotonicNs deadline);
@@ -117,10 +119,19 @@ private:
   struct State;
 
   PublishResult publish_slowly(std::span<const std::byte> bytes, MonotonicNs deadline, std::uint16_t kind);
-  Writer::Claim claim_slowly(std::uint64_t bytes, MonotonicNs deadline, PublishResult* why);
+  typename Writer::Claim claim_slowly(std::uint64_t bytes, MonotonicNs deadline, PublishResult* why);
 
   std::unique_ptr<State> state_;
   Hot* hot_ = nullptr; // of the state
 };
+
+extern template class BasicFramePublisher<OneProducer>;
+extern template class BasicFramePublisher<ManyProducers>;
+
+// One living publisher per name: a second one is refused with the pid of the first.
+using FramePublisher = BasicFramePublisher<OneProducer>;
+// Any number of publishers, in any processes, and one order for all readers. What a publisher had begun when it died is
+// never seen, and the others go on. Without an arena.
+using SharedFramePublisher = BasicFramePublisher<ManyProducers>;
 
 } // namespace ringfleet::channel

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,11 +21,13 @@ using ring::Production;
 namespace {
 
 constexpr Nanoseconds join_patience = std::chrono::seconds(5); // for a process that is in the middle of joining
+constexpr std::uint32_t messages_under_way_max = 8;            // of different publishers, in fragments
 
-ring::RingSpace attach(const memory::Place& place, const SubscriberOptions& options) {
+ring::RingSpace attach(const memory::Place& place, const SubscriberOptions& options, ring::Producers producers) {
   ring::RingExpectation expected;
   expected.unit_bytes = sizeof(FrameBlock);
   expected.fingerprint = options.fingerprint;
+  expected.producers = producers;
   expected.trust = options.trust;
   expected.mapping = options.mapping;
   if (options.wait_for_publisher > Nanoseconds::zero()) {
@@ -35,7 +38,9 @@ ring::RingSpace attach(const memory::Place& place, const SubscriberOptions& opti
   return ring::RingSpace::attach(place, expected);
 }
 
-ring::JoinOptions join_options(const SubscriberOptions& options, const ring::Membership& membership) {
+// For reliable and lossy readers alike.
+template <class Options>
+Options join_options(const SubscriberOptions& options, const ring::Membership& membership) {
   if (membership.resume_from()) {
     return {.from = ring::JoinFrom::sequence, .position = *membership.resume_from()};
   }
@@ -50,13 +55,16 @@ ring::JoinOptions join_options(const SubscriberOptions& options, const ring::Mem
 } // namespace
 
 // In the order in which they are made; what looks at something ends before it.
-struct FrameSubscriber::State {
+template <class Kind>
+struct BasicFrameSubscriber<Kind>::State {
   State(ring::RingSpace attached, const SubscriberOptions& wanted)
       : options(wanted), space(std::move(attached)), watcher(obituary), owner(space, watcher, obituary),
-        membership(ring::Membership::join(space, {.id = wanted.id}, deadline_after(monotonic_now(), join_patience))),
+        membership(ring::Membership::join(space, {.id = wanted.id, .role = Kind::role},
+                                          deadline_after(monotonic_now(), join_patience))),
         file("subscriber", space.place().name(), wanted.counters) {
     production = owner.look();
-    auto joined = RingReader::join(space.memory<FrameBlock>(), membership.line(), join_options(wanted, membership),
+    using Options = std::conditional_t<Kind::role == ring::MemberRole::lossy, ring::LossyOptions, ring::JoinOptions>;
+    auto joined = RingReader::join(Kind::memory(space), membership.line(), join_options<Options>(wanted, membership),
                                    {.waiting = space.facts().waiting,
                                     .obituary = &obituary,
                                     .dead = &owner.dead(),
@@ -68,15 +76,18 @@ struct FrameSubscriber::State {
                   "join at latest or oldest");
     }
     reader.emplace(std::move(*joined));
-    if (const auto arena = space.arena(); !arena.empty()) {
+    const auto arena = space.arena();
+    if (!arena.empty()) {
       (void)arenas.open(1, arena);
     }
     hot.emplace(
         *reader,
-        frame::ReaderOptions{
-            .max_message = wanted.max_message, .assemblies = 1, .held_views = wanted.held_views, .arenas = &arenas},
+        frame::ReaderOptions{.max_message = wanted.max_message,
+                             .assemblies = Kind::producers == ring::Producers::many ? messages_under_way_max : 1,
+                             .held_views = wanted.held_views,
+                             .arenas = arena.empty() ? nullptr : &arenas},
         file);
-    hot->counters.missed.set(reader->missed());
+    hot->counters.missed.set(missed());
   }
   ~State() {
     if (space.is_here() && reader) {
@@ -85,12 +96,20 @@ struct FrameSubscriber::State {
   }
 
   void leave(bool keep) noexcept {
-    const auto position = hot->reader.position();
+    const auto position = reader->position();
     reader->leave();
     if (keep) {
       membership.leave_and_keep(position, deadline_after(monotonic_now(), options.keep_place));
     } else {
       membership.leave();
+    }
+  }
+
+  [[nodiscard]] std::uint64_t missed() const noexcept {
+    if constexpr (Kind::role == ring::MemberRole::lossy) {
+      return reader->lost();
+    } else {
+      return reader->missed();
     }
   }
 
@@ -118,36 +137,49 @@ struct FrameSubscriber::State {
   std::optional<Hot> hot;
 };
 
-FrameSubscriber::FrameSubscriber(const memory::Place& place, const SubscriberOptions& options)
-    : FrameSubscriber(attach(place, options), options) {}
+template <class Kind>
+BasicFrameSubscriber<Kind>::BasicFrameSubscriber(const memory::Place& place, const SubscriberOptions& options)
+    : BasicFrameSubscriber(attach(place, options, Kind::producers), options) {}
 
-FrameSubscriber::FrameSubscriber(ring::RingSpace space, const SubscriberOptions& options)
+template <class Kind>
+BasicFrameSubscriber<Kind>::BasicFrameSubscriber(ring::RingSpace space, const SubscriberOptions& options)
     : state_(std::make_unique<State>(std::move(space), options)), hot_(&*state_->hot) {}
 
-FrameSubscriber::FrameSubscriber(FrameSubscriber&&) noexcept = default;
-FrameSubscriber& FrameSubscriber::operator=(FrameSubscriber&& other) noexcept {
-  FrameSubscriber moved(std::move(other));
+template <class Kind>
+BasicFrameSubscriber<Kind>::BasicFrameSubscriber(BasicFrameSubscriber&&) noexcept = default;
+template <class Kind>
+BasicFrameSubscriber<Kind>& BasicFrameSubscriber<Kind>::operator=(BasicFrameSubscriber&& other) noexcept {
+  BasicFrameSubscriber moved(std::move(other));
   std::swap(state_, moved.state_);
   std::swap(hot_, moved.hot_);
   return *this;
 }
-FrameSubscriber::~FrameSubscriber() = default;
+template <class Kind>
+BasicFrameSubscriber<Kind>::~BasicFrameSubscriber() = default;
 
 // A poll that brought nothing: time for what costs more than nothing.
-void FrameSubscriber::settle(const frame::PollResult& result) {
+template <class Kind>
+void BasicFrameSubscriber<Kind>::settle(const frame::PollResult& result) {
   auto& counters = hot_->counters;
   const auto& counts = hot_->reader.counts();
   counters.empty.add();
+  counters.missed.set(state_->missed());
+  if constexpr (Kind::role == ring::MemberRole::lossy) {
+    counters.laps.set(hot_->reader.laps());
+  }
   counters.reassembled.set(counts.reassembled);
   counters.loans.set(counts.loans);
   counters.malformed.set(counts.malformed);
-  counters.lag.set(state_->space.lines().producer->cursor.observe() - hot_->reader.position());
+  counters.lag.set(Kind::published(state_->space) - position());
   if (result.ended == frame::ReadResult::detached) {
     (void)state_->end_of_production();
   }
 }
 
-frame::ReadResult FrameSubscriber::take(frame::View& view) {
+template <class Kind>
+frame::ReadResult BasicFrameSubscriber<Kind>::take(frame::View& view)
+  requires(Kind::role == ring::MemberRole::reliable)
+{
   const auto result = hot_->reader.take(view);
   if (result == frame::ReadResult::message) {
     hot_->counters.messages.add();
@@ -158,7 +190,8 @@ frame::ReadResult FrameSubscriber::take(frame::View& view) {
   return result;
 }
 
-WaitResult FrameSubscriber::wait(MonotonicNs deadline) {
+template <class Kind>
+WaitResult BasicFrameSubscriber<Kind>::wait(MonotonicNs deadline) {
   state_->space.require_here();
   hot_->counters.waits.add();
   for (;;) {
@@ -179,7 +212,8 @@ WaitResult FrameSubscriber::wait(MonotonicNs deadline) {
   }
 }
 
-WaitResult FrameSubscriber::wait_for_publisher(MonotonicNs deadline) {
+template <class Kind>
+WaitResult BasicFrameSubscriber<Kind>::wait_for_publisher(MonotonicNs deadline) {
   state_->production = state_->owner.wait(deadline);
   switch (state_->production) {
   case Production::running: return WaitResult::ready;
@@ -189,30 +223,55 @@ WaitResult FrameSubscriber::wait_for_publisher(MonotonicNs deadline) {
   return WaitResult::timed_out;
 }
 
-void FrameSubscriber::stop() noexcept {
+template <class Kind>
+void BasicFrameSubscriber<Kind>::stop() noexcept {
   state_->reader->stop();
 }
-void FrameSubscriber::resume() noexcept {
-  state_->reader->resume();
+template <class Kind>
+void BasicFrameSubscriber<Kind>::resume() noexcept {
+  if constexpr (Kind::role == ring::MemberRole::lossy) {
+    state_->reader->resume_waits();
+  } else {
+    state_->reader->resume();
+  }
 }
-void FrameSubscriber::leave() noexcept {
+template <class Kind>
+void BasicFrameSubscriber<Kind>::leave() noexcept {
   state_->leave(false);
 }
 
-bool FrameSubscriber::is_resumed() const noexcept {
+template <class Kind>
+bool BasicFrameSubscriber<Kind>::is_resumed() const noexcept {
   return state_->membership.is_resumed();
 }
-std::uint64_t FrameSubscriber::missed() const noexcept {
-  return state_->reader->missed();
+template <class Kind>
+std::uint64_t BasicFrameSubscriber<Kind>::missed() const noexcept {
+  return state_->missed();
 }
-std::uint64_t FrameSubscriber::generation() const noexcept {
+template <class Kind>
+std::uint64_t BasicFrameSubscriber<Kind>::generation() const noexcept {
   return state_->owner.generation();
 }
-FrameSubscriber::RingReader& FrameSubscriber::ring() noexcept {
+template <class Kind>
+typename BasicFrameSubscriber<Kind>::RingReader& BasicFrameSubscriber<Kind>::ring() noexcept {
   return *state_->reader;
 }
-const ring::RingSpace& FrameSubscriber::space() const noexcept {
+template <class Kind>
+const ring::RingSpace& BasicFrameSubscriber<Kind>::space() const noexcept {
   return state_->space;
 }
+
+template <class Kind>
+std::uint64_t BasicFrameSubscriber<Kind>::position() const noexcept {
+  if constexpr (Kind::role == ring::MemberRole::reliable) {
+    return hot_->reader.position(); // views that are held come before it
+  } else {
+    return state_->reader->position();
+  }
+}
+
+template class BasicFrameSubscriber<Reliable>;
+template class BasicFrameSubscriber<ReliableOfMany>;
+template class BasicFrameSubscriber<Lossy>;
 
 } // namespace ringfleet::channel

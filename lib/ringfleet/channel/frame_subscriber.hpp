@@ -6,17 +6,17 @@
 //   wait() → poll(handler)      the bytes are valid inside the handler
 //   take(view) … release_held() the bytes are kept, and the publisher held back, until they are released
 //
-// This reader holds the publisher back when it does not read: nothing is lost. When the publisher dies, what it had
+// A FrameSubscriber holds the publisher back when it does not read: nothing is lost. A LossyFrameSubscriber never does:
+// it gets copies that were proven intact, and is told when it was lapped. When the publisher dies, what it had
 // published is read first, then the answer is `detached`; when somebody continues the channel, reading goes on by
-// itself. For a reader that may lose messages see lossy_frame_subscriber.hpp.
+// itself.
 
 #include "ringfleet/channel/channel_counters.hpp"
+#include "ringfleet/channel/kinds.hpp"
 #include "ringfleet/channel/options.hpp"
 #include "ringfleet/channel/result.hpp"
-#include "ringfleet/frame/frame_reader.hpp"
 #include "ringfleet/memory/place.hpp"
 #include "ringfleet/ring/owner_watch.hpp"
-#include "ringfleet/ring/reader.hpp"
 #include "ringfleet/ring/ring_space.hpp"
 
 #include <cstdint>
@@ -27,25 +27,26 @@
 namespace ringfleet::channel {
 
 // One thread at a time; stop() from any. Not usable in a forked child.
-class FrameSubscriber {
+template <class Kind>
+class BasicFrameSubscriber {
 public:
-  using RingReader = ring::Reader<frame::FrameBlock>;
-  using Reader = frame::FrameReader<RingReader>;
+  using RingReader = typename Kind::RingReader;
+  using Reader = typename Kind::FrameReader;
 
   // Joins the channel. Blocks while it waits for it to appear, if that is asked for. Throws Error:
   //   not_found, timed_out          there is no such channel (and none came)
   //   already_exists                a living reader has this id; the text names its pid
   //   limit_reached                 the channel has no line left for another reader
   //   bad_segment, version_mismatch, no_permission, wrong_state   as ring::RingSpace::attach
-  explicit FrameSubscriber(std::string_view name, const SubscriberOptions& options = {})
-      : FrameSubscriber(memory::Place::shm(name), options) {}
-  explicit FrameSubscriber(const memory::Place& place, const SubscriberOptions& options = {});
+  explicit BasicFrameSubscriber(std::string_view name, const SubscriberOptions& options = {})
+      : BasicFrameSubscriber(memory::Place::shm(name), options) {}
+  explicit BasicFrameSubscriber(const memory::Place& place, const SubscriberOptions& options = {});
   // Memory that is there already: RingSpace::share() of a publisher in this process, or passed descriptors.
-  explicit FrameSubscriber(ring::RingSpace space, const SubscriberOptions& options = {});
-  FrameSubscriber(FrameSubscriber&&) noexcept;
-  FrameSubscriber& operator=(FrameSubscriber&&) noexcept;
+  explicit BasicFrameSubscriber(ring::RingSpace space, const SubscriberOptions& options = {});
+  BasicFrameSubscriber(BasicFrameSubscriber&&) noexcept;
+  BasicFrameSubscriber& operator=(BasicFrameSubscriber&&) noexcept;
   // With an id: the position is kept for keep_place, and the same id goes on there. Without: gone.
-  ~FrameSubscriber();
+  ~BasicFrameSubscriber();
 
   // Calls handler(const frame::View&) for up to `max` messages that are there, then releases them. Never waits; no
   // system call unless the publisher waits for room.
@@ -65,8 +66,13 @@ public:
     return result;
   }
   // The next message, to be kept. `held` when options.held_views are out.
-  [[nodiscard]] frame::ReadResult take(frame::View& view);
-  frame::ReadResult release_held(std::uint64_t count = 1) noexcept { return hot_->reader.release_held(count); }
+  [[nodiscard]] frame::ReadResult take(frame::View& view)
+    requires(Kind::role == ring::MemberRole::reliable);
+  frame::ReadResult release_held(std::uint64_t count = 1) noexcept
+    requires(Kind::role == ring::MemberRole::reliable)
+  {
+    return hot_->reader.release_held(count);
+  }
 
   // Blocks until there is something to read, or nothing can come at present.
   [[nodiscard]] WaitResult wait(MonotonicNs deadline = never);
@@ -80,10 +86,11 @@ public:
   void leave() noexcept;
 
   // The first block that is not read; see From::sequence.
-  [[nodiscard]] std::uint64_t position() const noexcept { return hot_->reader.position(); }
+  [[nodiscard]] std::uint64_t position() const noexcept;
   // This id was here before, and goes on where it was.
   [[nodiscard]] bool is_resumed() const noexcept;
-  // Blocks that were overwritten between the place where this reader wanted to begin and the one where it could.
+  // Blocks that were overwritten before this reader came to them: of a reliable one, between the place where it wanted
+  // to begin and the one where it could.
   [[nodiscard]] std::uint64_t missed() const noexcept;
   // Of the publisher that was seen last; it grows by one with each that continues the channel.
   [[nodiscard]] std::uint64_t generation() const noexcept;
@@ -109,5 +116,13 @@ private:
   std::unique_ptr<State> state_;
   Hot* hot_ = nullptr; // of the state
 };
+
+extern template class BasicFrameSubscriber<Reliable>;
+extern template class BasicFrameSubscriber<ReliableOfMany>;
+extern template class BasicFrameSubscriber<Lossy>;
+
+using FrameSubscriber = BasicFrameSubscriber<Reliable>;
+using SharedFrameSubscriber = BasicFrameSubscriber<ReliableOfMany>; // of a SharedFramePublisher
+using LossyFrameSubscriber = BasicFrameSubscriber<Lossy>;
 
 } // namespace ringfleet::channel

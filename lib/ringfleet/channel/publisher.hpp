@@ -6,6 +6,9 @@
 //   out.publish({42, 99.5});                          // encoded in place in the ring
 //   out.emplace([](Tick& tick) { tick.id = 43; });    // built in place; nothing is copied at all
 //
+// SharedPublisher<T> is the same where several processes or threads publish, each with an object of its own; its
+// readers are SharedSubscriber<T>.
+//
 // What a T is on the wire is said by codec::Codec<T>; include codec/raw.hpp, codec/cereal.hpp or codec/flatbuffers.hpp,
 // or specialise it. Both sides compare the codec's fingerprint when a subscriber attaches. See frame_publisher.hpp for
 // who may call, waiting, and what happens when somebody dies: all of it holds here.
@@ -25,12 +28,12 @@
 
 namespace ringfleet::channel {
 
-template <codec::Message T>
-class Publisher {
+template <codec::Message T, class Frames>
+class BasicPublisher {
 public:
-  explicit Publisher(std::string_view name, const PublisherOptions& options = {})
-      : Publisher(memory::Place::shm(name), options) {}
-  explicit Publisher(const memory::Place& place, const PublisherOptions& options = {})
+  explicit BasicPublisher(std::string_view name, const PublisherOptions& options = {})
+      : BasicPublisher(memory::Place::shm(name), options) {}
+  explicit BasicPublisher(const memory::Place& place, const PublisherOptions& options = {})
       : frames_(place, with_fingerprint(options)) {}
 
   // Waits for room; see FramePublisher::publish. A T, or what its codec takes for one. No allocation unless the message
@@ -96,7 +99,7 @@ public:
   void resume() noexcept { frames_.resume(); }
 
   // The same channel as frames of bytes.
-  [[nodiscard]] FramePublisher& frames() noexcept { return frames_; }
+  [[nodiscard]] Frames& frames() noexcept { return frames_; }
 
 private:
   [[nodiscard]] static PublisherOptions with_fingerprint(PublisherOptions options) {
@@ -133,11 +136,17 @@ private:
                                                                  : PublishResult::not_encodable;
   }
 
-  FramePublisher frames_;
+  Frames frames_;
 };
+
+template <codec::Message T>
+using Publisher = BasicPublisher<T, FramePublisher>;
+template <codec::Message T>
+using SharedPublisher = BasicPublisher<T, SharedFramePublisher>;
 
 } // namespace ringfleet::channel
 
 namespace ringfleet {
 using channel::Publisher;
+using channel::SharedPublisher;
 } // namespace ringfleet

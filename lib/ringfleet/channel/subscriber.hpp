@@ -56,14 +56,14 @@ template <codec::Message T, class Handler>
 
 } // namespace detail
 
-template <codec::Message T>
-class Subscriber {
+template <codec::Message T, class Frames>
+class BasicSubscriber {
 public:
-  explicit Subscriber(std::string_view name, const SubscriberOptions& options = {})
-      : Subscriber(memory::Place::shm(name), options) {}
-  explicit Subscriber(const memory::Place& place, const SubscriberOptions& options = {})
+  explicit BasicSubscriber(std::string_view name, const SubscriberOptions& options = {})
+      : BasicSubscriber(memory::Place::shm(name), options) {}
+  explicit BasicSubscriber(const memory::Place& place, const SubscriberOptions& options = {})
       : frames_(place, with_fingerprint(options)), on_undecodable_(options.on_undecodable) {}
-  explicit Subscriber(ring::RingSpace space, const SubscriberOptions& options = {})
+  explicit BasicSubscriber(ring::RingSpace space, const SubscriberOptions& options = {})
       : frames_(std::move(space), with_fingerprint(options)), on_undecodable_(options.on_undecodable) {}
 
   // handler(const T&) for up to `max` messages that are there; they are released afterwards. Never waits. A handler
@@ -108,7 +108,7 @@ public:
   [[nodiscard]] std::uint64_t undecodable() noexcept { return frames_.counters().undecodable.value(); }
 
   // The same channel as frames of bytes.
-  [[nodiscard]] FrameSubscriber& frames() noexcept { return frames_; }
+  [[nodiscard]] Frames& frames() noexcept { return frames_; }
 
 private:
   [[nodiscard]] static SubscriberOptions with_fingerprint(SubscriberOptions options) {
@@ -116,13 +116,22 @@ private:
     return options;
   }
 
-  FrameSubscriber frames_;
+  Frames frames_;
   detail::DecodeBuffer<T> buffer_;
   std::function<void(std::span<const std::byte>)> on_undecodable_;
 };
 
+template <codec::Message T>
+using Subscriber = BasicSubscriber<T, FrameSubscriber>;
+template <codec::Message T>
+using SharedSubscriber = BasicSubscriber<T, SharedFrameSubscriber>; // of SharedPublisher<T>
+template <codec::Message T>
+using LossySubscriber = BasicSubscriber<T, LossyFrameSubscriber>; // never holds the publisher back; may be lapped
+
 } // namespace ringfleet::channel
 
 namespace ringfleet {
+using channel::LossySubscriber;
+using channel::SharedSubscriber;
 using channel::Subscriber;
 } // namespace ringfleet

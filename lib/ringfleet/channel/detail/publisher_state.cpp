@@ -16,13 +16,20 @@ using frame::WriteResult;
 
 namespace {
 
-ring::RingSpec spec_of(const memory::Place& place, const PublisherOptions& options) {
+ring::RingSpec spec_of(const memory::Place& place, const PublisherOptions& options, ring::Producers producers) {
+  if (producers == ring::Producers::many && options.arena_bytes != 0) {
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("publish on {}: an arena of {} bytes for many publishers", place.text(), options.arena_bytes),
+        "an arena has one writer: set arena_bytes to 0, or give each publisher a channel of its own");
+  }
   ring::RingSpec spec;
   spec.place = place;
   spec.unit_bytes = sizeof(FrameBlock);
   spec.capacity =
       std::bit_ceil(std::max<std::uint64_t>(options.ring_bytes / sizeof(FrameBlock), frame::frame_capacity_min));
   spec.members = options.members;
+  spec.producers = producers;
   spec.fingerprint = options.fingerprint;
   spec.waiting = options.waiting;
   spec.lossy_allowed = options.lossy_allowed;
@@ -34,9 +41,10 @@ ring::RingSpec spec_of(const memory::Place& place, const PublisherOptions& optio
 
 } // namespace
 
-FramePublisher::State::State(const memory::Place& place, const PublisherOptions& wanted)
-    : options(wanted), space(ring::RingSpace::create(spec_of(place, wanted))), memory(space.memory<FrameBlock>()),
-      watcher(obituary), producer(memory, barrier_options()), file("publisher", place.name(), wanted.counters),
+template <class Kind>
+BasicFramePublisher<Kind>::State::State(const memory::Place& place, const PublisherOptions& wanted)
+    : options(wanted), space(ring::RingSpace::create(spec_of(place, wanted, Kind::producers))), watcher(obituary),
+      producer(Kind::join(space, barrier_options())), file("publisher", place.name(), wanted.counters),
       members(space, watcher, wanted.grace), required(wanted.required, monotonic_now()) {
   if (!space.arena().empty()) {
     arena.emplace(space.arena());
@@ -50,15 +58,19 @@ FramePublisher::State::State(const memory::Place& place, const PublisherOptions&
   });
 }
 
-FramePublisher::State::~State() {
+template <class Kind>
+BasicFramePublisher<Kind>::State::~State() {
   watcher.unwatch(timer_watch);
   if (space.is_here()) {
     keeper.reset();
-    producer.close();
+    if constexpr (Kind::producers == ring::Producers::one) {
+      producer.close(); // of many, the last one to go says so
+    }
   }
 }
 
-PublishResult FramePublisher::State::answer_to(WriteResult result) noexcept {
+template <class Kind>
+PublishResult BasicFramePublisher<Kind>::State::answer_to(WriteResult result) noexcept {
   switch (result) {
   case WriteResult::written: return PublishResult::published;
   case WriteResult::stopped: return PublishResult::stopped;
@@ -71,7 +83,8 @@ PublishResult FramePublisher::State::answer_to(WriteResult result) noexcept {
   return PublishResult::full;
 }
 
-void FramePublisher::State::begin_coordination() {
+template <class Kind>
+void BasicFramePublisher<Kind>::State::begin_coordination() {
   const auto& wish = options.coordination;
   if (wish.mode == Coordination::Mode::wait_for_readers) {
     if (!wait_for_readers(wish.readers, deadline_after(monotonic_now(), wish.timeout))) {
@@ -86,17 +99,19 @@ void FramePublisher::State::begin_coordination() {
   }
 }
 
-void FramePublisher::State::hold_beginning() {
+template <class Kind>
+void BasicFramePublisher<Kind>::State::hold_beginning() {
   auto membership = ring::Membership::join(space, {}, deadline_after(monotonic_now(), std::chrono::seconds(1)));
-  auto reader =
-      ring::Reader<FrameBlock>::join(memory, membership.line(), {.from = ring::JoinFrom::latest}, barrier_options());
+  auto reader = Kind::RingReader::join(Kind::memory(space), membership.line(), {.from = ring::JoinFrom::latest},
+                                       barrier_options());
   if (reader) {
     keeper.emplace(Keeper{std::move(membership), std::move(*reader)});
     hot->is_guarded = true;
   }
 }
 
-std::optional<PublishResult> FramePublisher::State::refusal() {
+template <class Kind>
+std::optional<PublishResult> BasicFramePublisher<Kind>::State::refusal() {
   if (keeper) {
     members.scan();
     if (readers() >= options.coordination.readers) {
@@ -112,7 +127,8 @@ std::optional<PublishResult> FramePublisher::State::refusal() {
   return required.has_failed() ? std::optional(PublishResult::readers_failed) : std::nullopt;
 }
 
-void FramePublisher::State::look_at_required(bool is_full) {
+template <class Kind>
+void BasicFramePublisher<Kind>::State::look_at_required(bool is_full) {
   const std::scoped_lock lock(required_mutex);
   if (required.is_empty()) {
     return;
@@ -127,13 +143,14 @@ void FramePublisher::State::look_at_required(bool is_full) {
                          .position = member.position,
                          .has_joined = member.state == ring::MemberState::joined && ring::is_gating(member.position)});
   }
-  const auto cursor = space.lines().producer->cursor.observe();
+  const auto cursor = Kind::published(space);
   auto found = required.tick(monotonic_now(), sightings, cursor, is_full);
   evictions.insert(evictions.end(), found.begin(), found.end());
   needs_attention = !evictions.empty() || required.has_failed();
 }
 
-void FramePublisher::State::look_while_waiting() {
+template <class Kind>
+void BasicFramePublisher<Kind>::State::look_while_waiting() {
   try {
     members.scan();
   } catch (const Error&) {
@@ -146,7 +163,8 @@ void FramePublisher::State::look_while_waiting() {
   }
 }
 
-void FramePublisher::State::look(bool is_full) {
+template <class Kind>
+void BasicFramePublisher<Kind>::State::look(bool is_full) {
   members.scan();
   look_at_required(is_full);
   for (const auto& dead : members.take_obituaries()) {
@@ -161,7 +179,8 @@ void FramePublisher::State::look(bool is_full) {
   hot->is_guarded = keeper.has_value() || required.has_failed();
 }
 
-bool FramePublisher::State::wait_for_readers(std::uint32_t wanted, MonotonicNs deadline) {
+template <class Kind>
+bool BasicFramePublisher<Kind>::State::wait_for_readers(std::uint32_t wanted, MonotonicNs deadline) {
   for (;;) {
     const auto seen = static_cast<std::uint32_t>(Atomics::load_acquire(members.joins_word()));
     members.scan();
@@ -178,5 +197,8 @@ bool FramePublisher::State::wait_for_readers(std::uint32_t wanted, MonotonicNs d
                          barrier_options().shared);
   }
 }
+
+template struct BasicFramePublisher<OneProducer>::State;
+template struct BasicFramePublisher<ManyProducers>::State;
 
 } // namespace ringfleet::channel

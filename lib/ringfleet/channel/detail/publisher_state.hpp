@@ -17,13 +17,14 @@
 namespace ringfleet::channel {
 
 // In the order in which they are made; what looks at something ends before it.
-struct FramePublisher::State {
+template <class Kind>
+struct BasicFramePublisher<Kind>::State {
   static constexpr Nanoseconds look_every = std::chrono::milliseconds(50);
 
   // Holds the ring's beginning while nobody reads yet: a reader of this process that reads nothing.
   struct Keeper {
     ring::Membership membership;
-    ring::Reader<frame::FrameBlock> reader;
+    typename Kind::RingReader reader;
   };
 
   State(const memory::Place& place, const PublisherOptions& wanted);
@@ -97,6 +98,14 @@ struct FramePublisher::State {
     }
   }
 
+  // Only who lends waits for gates; with many publishers nobody does.
+  [[nodiscard]] ring::BarrierResult wait_for_gates(std::uint64_t position, MonotonicNs deadline) {
+    if constexpr (Kind::producers == ring::Producers::one) {
+      return producer.wait_for_readers(position, deadline);
+    } else {
+      return ring::BarrierResult::reached;
+    }
+  }
   [[nodiscard]] static PublishResult answer_to(frame::WriteResult result) noexcept;
   PublishResult refuse(frame::WriteResult result, PublishResult refused, PublishResult* why = nullptr) {
     hot->counters.refused.add();
@@ -112,7 +121,6 @@ struct FramePublisher::State {
 
   PublisherOptions options;
   ring::RingSpace space;
-  ring::RingMemory<frame::FrameBlock> memory;
   memory::Obituary obituary;
   memory::Watcher watcher;
   Producer producer;

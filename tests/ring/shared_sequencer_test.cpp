@@ -103,3 +103,15 @@ TEST_CASE("shared_ring: a producer that leaves gives its number back") {
   one = std::move(two); // what the first one held is released
   CHECK(ring.producer().owner() == number);
 }
+
+TEST_CASE("shared_ring: whoever waits for a later claim says that an earlier wait was replaced") {
+  SharedTestRing<std::uint64_t> ring(8);
+  auto one = ring.producer();
+  auto two = ring.producer();
+  CHECK(one.sequencer().announce_descriptor(3)); // over the value of a fresh ring
+  CHECK_FALSE(two.sequencer().announce_descriptor(3));
+  CHECK(two.sequencer().announce_descriptor(5));
+  CHECK_FALSE(one.sequencer().announce_descriptor(3));
+  CHECK(one.sequencer().is_awaited(5, 6));
+  CHECK_FALSE(one.sequencer().is_awaited(3, 5));
+}

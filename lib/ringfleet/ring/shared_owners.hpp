@@ -26,28 +26,37 @@ namespace ringfleet::ring {
 template <class F>
 concept ProofOfDeath = std::predicate<F&, std::uint64_t>;
 
+// Takes this number from `holder` (0: nobody), who is dead for sure, and finishes what it has left. False when somebody
+// else took it.
+template <class A = Atomics>
+[[nodiscard]] bool take_owner_from(const SharedRingLines& lines, std::uint32_t owner, std::uint64_t holder,
+                                   std::uint64_t identity) noexcept {
+  // SYNC shared.owner: exchange, release; pairs with the acquire in repair. Forbids: that the new holder's claims are
+  // taken for the old one's.
+  if (!A::compare_exchange(lines.owners->identity[owner], holder, identity)) {
+    return false;
+  }
+  A::step("shared.owner_taken");
+  auto used = A::load_acquire(lines.shared->owners_used);
+  while (used <= owner && !A::compare_exchange(lines.shared->owners_used, used, owner + 1)) {
+  }
+  repair<A>(lines, owner, identity);
+  return true;
+}
+
 // A number for `identity`. Empty when all are held by the living. Never blocks. Leave with release_owner.
 template <class A = Atomics, ProofOfDeath IsDead>
 [[nodiscard]] std::optional<std::uint32_t> take_owner(const SharedRingLines& lines, std::uint64_t identity,
                                                       IsDead&& is_dead) {
   for (const bool from_the_dead : {false, true}) {
     for (std::uint32_t owner = 1; owner < owners_max; ++owner) {
-      auto& word = lines.owners->identity[owner];
-      auto holder = A::load_acquire(word);
+      const auto holder = A::load_acquire(lines.owners->identity[owner]);
       if (from_the_dead ? holder == 0 || !is_dead(holder) : holder != 0) {
         continue;
       }
-      // SYNC shared.owner: exchange, release; pairs with the acquire in repair. Forbids: that the new holder's claims
-      // are taken for the old one's.
-      if (!A::compare_exchange(word, holder, identity)) {
-        continue;
+      if (take_owner_from<A>(lines, owner, holder, identity)) {
+        return owner;
       }
-      A::step("shared.owner_taken");
-      auto used = A::load_acquire(lines.shared->owners_used);
-      while (used <= owner && !A::compare_exchange(lines.shared->owners_used, used, owner + 1)) {
-      }
-      repair<A>(lines, owner, identity);
-      return owner;
     }
   }
   return std::nullopt;

@@ -1,0 +1,91 @@
+#pragma once
+
+// The atomics policy of the explorer. Outside of a run, when a world is built or judged, it acts on the words at once.
+// Loads see the memory and the own store buffer; stores may wait in that buffer; read-modify-writes and barriers empty
+// it, as on x86. Acquire, release and relaxed are one: weaker orders need other tools.
+
+#include "explorer.hpp"
+#include "ringfleet/base/atomics.hpp"
+
+namespace ringfleet::explore {
+
+struct ExploredAtomics {
+  template <SharedWord T>
+  [[nodiscard]] static T load_relaxed(const T& word) noexcept {
+    auto* scheduler = Scheduler::current();
+    return scheduler != nullptr ? scheduler->load(word) : word;
+  }
+  template <SharedWord T>
+  [[nodiscard]] static T load_acquire(const T& word) noexcept {
+    return load_relaxed(word);
+  }
+  template <SharedWord T>
+  static void store_relaxed(T& word, T value) noexcept {
+    if (auto* scheduler = Scheduler::current()) {
+      scheduler->store(word, value);
+    } else {
+      word = value;
+    }
+  }
+  template <SharedWord T>
+  static void store_release(T& word, T value) noexcept {
+    store_relaxed(word, value);
+  }
+  template <SharedWord T>
+  [[nodiscard]] static bool compare_exchange(T& word, T& expected, T desired) noexcept {
+    drain();
+    if (word != expected) {
+      expected = word;
+      return false;
+    }
+    word = desired;
+    changed();
+    return true;
+  }
+  template <SharedWord T>
+  static T fetch_add(T& word, T value) noexcept {
+    drain();
+    const auto before = word;
+    word += value;
+    changed();
+    return before;
+  }
+  static void store_load_barrier() noexcept { drain(); }
+  static void load_barrier() noexcept {}
+  static constexpr void step(const char* /*name*/) noexcept {}
+
+private:
+  static void drain() noexcept {
+    if (auto* scheduler = Scheduler::current()) {
+      scheduler->drain();
+    }
+  }
+  static void changed() noexcept {
+    if (auto* scheduler = Scheduler::current()) {
+      scheduler->changed();
+    }
+  }
+};
+
+// For the bodies of processes.
+[[nodiscard]] inline std::uint64_t changes() {
+  return Scheduler::current()->changes();
+}
+inline void wait_beyond(std::uint64_t seen) {
+  Scheduler::current()->wait_beyond(seen);
+}
+[[nodiscard]] inline bool wait_for_death() {
+  return Scheduler::current()->wait_for_death();
+}
+using SleepWord = Scheduler::SleepWord;
+inline void sleep_while(const SleepWord& one, const SleepWord& other, unsigned deaths_seen) {
+  Scheduler::current()->sleep_while(one, other, deaths_seen);
+}
+[[nodiscard]] inline unsigned deaths() {
+  return Scheduler::current()->deaths();
+}
+[[nodiscard]] inline bool is_dead(unsigned process) {
+  return Scheduler::current()->is_dead(process);
+}
+
+} // namespace ringfleet::explore

@@ -1,0 +1,96 @@
+// T13, faults 2, 3, 4 and 7: the ring with many producers under every interleaving within the bounds, with deaths
+// anywhere. After each: repair, drain, ledger, and the ring is whole again.
+//
+// RINGFLEET_TEST_ROUNDS sets how many executions a shape may have; RINGFLEET_TEST_SEED the random walks of those that
+// have more.
+
+#include "../scale.hpp"
+#include "../seed.hpp"
+#include "shared_ring_world.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <doctest/doctest.h>
+
+using namespace ringfleet;
+using namespace ringfleet::explore;
+
+namespace {
+
+#ifdef __OPTIMIZE__
+constexpr std::uint64_t scale_down = test::scale_down;
+#else
+constexpr std::uint64_t scale_down = 4 * test::scale_down;
+#endif
+
+void walk(std::string_view name, const Shape& shape, Bounds bounds) {
+  const auto make = [&] { return std::make_unique<SharedRingWorld>(shape); };
+  bounds.executions_max = test::rounds_or(100'000 / scale_down);
+  auto report = Scheduler::explore(bounds, make);
+  CHECK(report.failure == "");
+  std::string text(name);
+  text.append(": ").append(std::to_string(report.executions)).append(" executions");
+  text.append(report.is_exhausted ? ", all" : "").append("; ").append(std::to_string(report.deaths)).append(" deaths");
+  if (!report.is_exhausted) {
+    bounds.executions_max /= 5;
+    bounds.preemptions += 3;
+    bounds.random_seed = test::seed_or(1);
+    report = Scheduler::explore(bounds, make);
+    CAPTURE(bounds.random_seed);
+    CHECK(report.failure == "");
+    text.append("; and ").append(std::to_string(report.executions)).append(" at random, seed ");
+    text.append(std::to_string(bounds.random_seed));
+  }
+  MESSAGE(text);
+}
+
+} // namespace
+
+TEST_CASE("shared_ring, explored: a death anywhere, then repair (2 preemptions)") {
+  walk("2p1c", {.capacity = 2}, {.preemptions = 2, .deaths = 1});
+  walk("2p1c, claims of 2", {.length = 2, .capacity = 4}, {.preemptions = 2, .deaths = 1});
+  walk("2p0c, 2 claims each, 1 slot", {.claims = 2, .capacity = 1, .readers = 0}, {.preemptions = 2, .deaths = 1});
+  walk("2p1c across 2^42", {.capacity = 2, .first_position = (1ULL << 42) - 1}, {.preemptions = 1, .deaths = 1});
+}
+
+TEST_CASE("shared_ring, explored: a lap on another, nobody dies (2 preemptions)") {
+  walk("2p1c, 2 claims each, 2 slots", {.claims = 2, .capacity = 2}, {.preemptions = 2, .deaths = 0});
+  walk("2p2c, 2 claims each, 2 slots", {.claims = 2, .capacity = 2, .readers = 2}, {.preemptions = 1, .deaths = 0});
+}
+
+TEST_CASE("shared_ring, explored: survivors repair while the others go on") {
+  walk("2p1c, 2 slots, 1 survivor", {.capacity = 2, .survivors = 1}, {.preemptions = 1, .deaths = 1});
+  walk("2p1c, 1 slot, 1 survivor", {.capacity = 1, .survivors = 1}, {.preemptions = 1, .deaths = 1});
+  walk("1p1c, 2 survivors, 2 deaths", {.producers = 1, .survivors = 2}, {.preemptions = 1, .deaths = 2});
+  walk("2p1c, claims of 2, 1 survivor", {.length = 2, .capacity = 2, .survivors = 1}, {.preemptions = 1, .deaths = 1});
+  walk("3p1c, 1 survivor", {.producers = 3, .survivors = 1}, {.preemptions = 1, .deaths = 1});
+}
+
+TEST_CASE("shared_ring, explored: a number is taken over while its last holder is still being repaired") {
+  walk("1p1c, 1 survivor, 1 heir", {.producers = 1, .survivors = 1, .heirs = 1}, {.preemptions = 2, .deaths = 1});
+  walk("2p1c, 1 heir", {.heirs = 1}, {.preemptions = 1, .deaths = 1});
+}
+
+TEST_CASE("shared_ring, explored: a newcomer misses nothing that is committed after it joined") {
+  walk("2p1c, 2 claims each, joins late", {.claims = 2, .joins_late = true}, {.preemptions = 2, .deaths = 0});
+  walk("1p1c, joins late, aborts", {.producers = 1, .claims = 3, .joins_late = true, .aborts = true},
+       {.preemptions = 2, .deaths = 1});
+  walk("2p1c, joins late, 1 survivor", {.capacity = 1, .survivors = 1, .joins_late = true},
+       {.preemptions = 1, .deaths = 1});
+  walk("2p1c, joins late, a delayed store", {.claims = 2, .capacity = 1, .joins_late = true},
+       {.preemptions = 1, .deaths = 0, .delays = 1});
+}
+
+TEST_CASE("shared_ring, explored: no wake is lost (store buffers)") {
+  walk("2p1c, sleeps", {.sleeps = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
+  walk("1p1c, 1 slot, sleeps", {.producers = 1, .claims = 2, .capacity = 1, .sleeps = true},
+       {.preemptions = 2, .deaths = 0, .delays = 1});
+  walk("3p0c, 1 slot, sleeps", {.producers = 3, .capacity = 1, .readers = 0, .sleeps = true},
+       {.preemptions = 1, .deaths = 0, .delays = 1});
+  walk("2p1c, 1 slot, joins late, sleeps", {.capacity = 1, .joins_late = true, .sleeps = true},
+       {.preemptions = 1, .deaths = 0, .delays = 1});
+  walk("2p1c, 1 slot, 1 survivor, sleeps", {.capacity = 1, .survivors = 1, .sleeps = true},
+       {.preemptions = 1, .deaths = 1, .delays = 1});
+}

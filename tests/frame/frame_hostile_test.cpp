@@ -67,7 +67,7 @@ std::uint64_t with_changed_record(std::uint64_t length, Change&& change) {
 
 // faults 20, 21
 TEST_CASE("frame: every flipped bit of a header is survived, and reported where it can be told") {
-  for (const std::uint64_t length : {32, 100, 1'500}) {
+  for (const std::uint64_t length : {32U, 100U, 1'500U}) {
     std::uint64_t reported = 0;
     for (unsigned bit = 0; bit < 40 * 8; ++bit) {
       CAPTURE(bit);

@@ -155,7 +155,7 @@ TEST_CASE("frame: random lengths, claims, aborts, batches and held views agree w
   CAPTURE(seed);
   std::uint64_t dropped = 0;
   std::uint64_t reassembled = 0;
-  for (const std::uint64_t capacity : {4, 8, 64, 256}) {
+  for (const std::uint64_t capacity : {4U, 8U, 64U, 256U}) {
     CAPTURE(capacity);
     Model model(seed + capacity, capacity);
     for (unsigned i = 0; i < 20'000 / scale_down; ++i) {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <stdexcept>
+#include <thread>
 
 using namespace ringfleet;
 using namespace ringfleet::frame;
@@ -104,7 +105,7 @@ TEST_CASE("frame: a message above the maximum is refused by name, and nothing is
 }
 
 TEST_CASE("frame: a record that does not fit before the end of the ring begins at its start (wrap, T3)") {
-  for (std::uint64_t length : {1, 48, 49, 112, 113, 500, 1'000, 1'008}) {
+  for (std::uint64_t length : {1U, 48U, 49U, 112U, 113U, 500U, 1'000U, 1'008U}) {
     for (std::uint64_t start = 0; start < 64; ++start) {
       Pair pair(64, {.max_message = 1 << 20}, {.max_message = 1 << 20}, start);
       for (std::uint64_t i = 0; i < 9; ++i) {
@@ -227,4 +228,34 @@ TEST_CASE("frame: a message whose handler throws counts as read") {
   check_next(pair.reader, 10, 2);
   CHECK(pair.writer.write(message(800, 3)) == WriteResult::written); // all that was read has been released
   check_next(pair.reader, 800, 3);
+}
+
+TEST_CASE("frame: a message of 64 MiB goes through a ring of 256 KiB, once (T3)") {
+  constexpr std::uint64_t length = (64UL << 20) - 3;
+  Pair pair(4'096, {.max_message = 64UL << 20}, {.max_message = 64UL << 20});
+  Bytes bytes(length, std::byte{0x5a});
+  for (std::uint64_t i = 0; i < length; i += 4'093) {
+    bytes[i] = byte_of(1, i);
+  }
+  CHECK(pair.writer.write(bytes) == WriteResult::needs_wait);
+  std::thread writing([&] {
+    CHECK(pair.writer.write_until(bytes, never, {.kind = 5}) == WriteResult::written);
+    CHECK(pair.writer.write_until(message(20, 9), never) == WriteResult::written);
+  });
+  std::uint64_t messages = 0;
+  std::uint64_t wrong = 0;
+  while (messages < 2) {
+    wrong += pair.reader.wait(never) != ring::BarrierResult::reached;
+    (void)pair.reader.poll([&](const View& view) {
+      if (++messages == 2) {
+        wrong += !is_message(view.bytes, 9);
+        return;
+      }
+      wrong += view.bytes.size() != length || view.kind != 5;
+      wrong += view.bytes.size() == length && std::memcmp(view.bytes.data(), bytes.data(), length) != 0;
+    });
+  }
+  writing.join();
+  CHECK(wrong == 0);
+  CHECK(pair.reader.counts().reassembled == 1);
 }

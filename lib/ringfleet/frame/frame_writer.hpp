@@ -56,7 +56,8 @@ public:
   using Loan = FrameLoan<FrameWriter>;
 
   explicit FrameWriter(P& producer, const WriterOptions<A>& options = {})
-      : source_(producer), capacity_(producer.capacity()), options_(options) {
+      : source_(producer), capacity_(producer.capacity()),
+        max_claim_(std::min(record_bytes_max(capacity_), options.max_message)), options_(options) {
     RINGFLEET_ASSERT(capacity_ >= frame_capacity_min, "a frame ring has at least four blocks");
     if (options.arena != nullptr) {
       options.arena->resume(source_.published());
@@ -72,9 +73,7 @@ public:
   [[nodiscard]] std::uint64_t slowest_gate() noexcept { return source_.slowest_gate(); }
 
   // What one record holds, and so what claim() gives at most.
-  [[nodiscard]] std::uint64_t max_claim() const noexcept {
-    return std::min(record_bytes_max(capacity_), options_.max_message);
-  }
+  [[nodiscard]] std::uint64_t max_claim() const noexcept { return max_claim_; }
   [[nodiscard]] std::uint64_t max_message() const noexcept { return options_.max_message; }
 
   // `bytes` bytes in a row, 16-byte aligned, to be filled and committed. One claim at a time. Never waits, never enters
@@ -275,6 +274,7 @@ private:
 
   typename BlockSourceOf<P, A>::Type source_;
   std::uint64_t capacity_;
+  std::uint64_t max_claim_;
   WriterOptions<A> options_;
   std::uint64_t last_id_ = 0;
   std::uint64_t owed_abort_ = 0;

@@ -2,7 +2,9 @@
 
 // Where a record begins, for a reader that comes in at a position that need not be the beginning of one (oldest, or a
 // sequence). Records name their own position; a block that looks like one by chance does not start a chain of records
-// that ends where the published ones end.
+// that ends where the published ones end. That is proof against chance, not against a writer that puts the bytes of
+// strangers into its messages, when those know the positions: whoever must not be misled joins at latest, or at the id
+// of a message.
 
 #include "ringfleet/frame/record.hpp"
 

@@ -2,10 +2,15 @@
 
 #include "space_fixture.hpp"
 
+#include "ringfleet/ring/membership.hpp"
+
 #include <csignal>
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include <sched.h>
+#include <sys/mount.h>
 
 using namespace ringfleet;
 using namespace ringfleet::ring;
@@ -158,4 +163,88 @@ TEST_CASE("ring space: a replaced ring tells its readers, and the new one is ano
   const auto after = RingSpace::attach(scratch.place(), ticks());
   CHECK(after.facts().capacity == 128);
   CHECK(after.facts().birth != before.facts().birth);
+}
+
+TEST_CASE("ring space: a forked child is told that the ring is not its own, by name") {
+  ScratchRing scratch(memory::Backing::shm);
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  auto reading = RingSpace::attach(scratch.place(), ticks());
+  const auto status = in_forked_child([&] {
+    std::string text;
+    const bool is_refused =
+        error_of([&] { (void)owner.memory<Tick>(); }, &text) == ErrorCode::wrong_state &&
+        contains(text, "shm ring 'test-") && contains(text, "was forked from the one that opened it") &&
+        error_of([&] { (void)Membership::join(reading, {}, 0); }) == ErrorCode::wrong_state && !owner.is_here();
+    reading = RingSpace(); // what the child drops is not the parent's
+    return is_refused && owner.owner().state == OwnerState::absent ? 0 : 1;
+  });
+  CHECK(status.to_string() == "exited with 0");
+  CHECK(RingSpace::attach(scratch.place(), ticks()).owner().state == OwnerState::owned);
+}
+
+TEST_CASE("ring space: a child that its owner has forked is no second writer, and does not keep the name") {
+  ScratchRing scratch(memory::Backing::shm);
+  const auto pid = fork_child([&] {
+    const auto owner = RingSpace::create(ticks_at(scratch.place()));
+    const auto lines = owner.lines();
+    const auto grandchild = fork_child([&] {
+      lines.producer->cursor.publish(1); // faults: the mapping is not here
+      return 0;
+    });
+    return wait_for_child(grandchild) == os::ExitStatus{.signalled = true, .code = SIGSEGV} && ::raise(SIGKILL) == 0
+               ? 0
+               : 1;
+  });
+  CHECK(wait_for_child(pid) == os::ExitStatus{.signalled = true, .code = SIGKILL});
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  CHECK(owner.owner().generation == 2);
+}
+
+TEST_CASE("ring space: no space for one of its segments leaves nothing of the others") {
+  // fault 26
+  ringfleet::test::ScratchDirectory directory;
+  const auto status = in_forked_child([&] {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("tmpfs", directory.path().c_str(), "tmpfs", 0, "size=1m") != 0) {
+      return 77;
+    }
+    auto spec = ticks_at(memory::Place::file(directory / "ticks"));
+    spec.capacity = 65'536; // the members fit, the ring does not
+    std::string text;
+    if (error_of([&] { (void)RingSpace::create(spec); }, &text) != ErrorCode::no_memory ||
+        !contains(text, "No space left")) {
+      return 1;
+    }
+    int files = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
+      files += entry.path().filename() != "ticks+lock";
+    }
+    return files;
+  });
+  if (status.code == 77) {
+    MESSAGE("SKIPPED: this user may not mount");
+    return;
+  }
+  CHECK(status.to_string() == "exited with 0");
+}
+
+TEST_CASE("ring space: a specification that cannot be is refused by the field that is wrong") {
+  const auto refused = [](auto change) {
+    auto spec = ticks_at(memory::Place::heap());
+    change(spec);
+    std::string text;
+    const auto code = error_of([&] { (void)RingSpace::create(spec); }, &text);
+    CHECK((code == ErrorCode::invalid_argument || code == ErrorCode::limit_reached));
+    return text;
+  };
+  CHECK(contains(refused([](RingSpec& s) { s.capacity = 48; }), "capacity is 48: it must be a power of two"));
+  CHECK(contains(refused([](RingSpec& s) { s.capacity = 0; }), "capacity is 0"));
+  CHECK(contains(refused([](RingSpec& s) { s.capacity = 1ULL << 40; }), "the limit is 4294967296"));
+  CHECK(contains(refused([](RingSpec& s) { s.unit_bytes = 0; }), "unit size is 0"));
+  CHECK(contains(refused([](RingSpec& s) { s.unit_bytes = 2U << 20; }), "unit size is 2097152, the limit is 1048576"));
+  CHECK(contains(refused([](RingSpec& s) { s.members = 0; }), "number of members is 0"));
+  CHECK(contains(refused([](RingSpec& s) { s.members = 127; }), "number of members is 127, the limit is 126"));
+  CHECK(contains(refused([](RingSpec& s) { s.options.mode = 0444; }), "mode is 0444"));
+  CHECK(contains(refused([](RingSpec& s) { s.options.mapping.prefault = true; }), "takes no wishes"));
+  CHECK(contains(refused([](RingSpec& s) { s.arena_bytes = 1ULL << 40; }), "arena size is"));
 }

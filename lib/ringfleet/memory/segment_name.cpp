@@ -18,6 +18,15 @@ std::string printed(char c) {
   return c >= ' ' && c <= '~' ? fmt::format("'{}'", c) : fmt::format("the byte {:#04x}", static_cast<unsigned char>(c));
 }
 
+// As it may stand in a line of text.
+std::string shown(std::string_view name) {
+  std::string text;
+  for (const char c : name) {
+    text += c >= ' ' && c <= '~' ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return text;
+}
+
 // What is wrong with one word; empty when nothing is.
 std::string fault_of(std::string_view word) {
   if (word.empty()) {
@@ -35,7 +44,7 @@ std::string fault_of(std::string_view word) {
 }
 
 [[noreturn]] void refuse(std::string_view what, std::string_view name, const std::string& reason) {
-  throw Error(ErrorCode::invalid_argument, fmt::format("{} '{}': {}", what, name, reason),
+  throw Error(ErrorCode::invalid_argument, fmt::format("{} '{}': {}", what, shown(name), reason),
               fmt::format("use 1 to {} letters, digits, '.', '_' or '-', not beginning with a dot",
                           limits::segment_name_bytes_max));
 }
@@ -62,7 +71,8 @@ void check_segment_name(std::string_view name) {
     const auto joint = rest.find_first_of(joints);
     const auto word = rest.substr(0, joint);
     if (const auto fault = fault_of(word); !fault.empty()) {
-      refuse("name", name, word.size() == name.size() ? fault : fmt::format("in its part '{}': {}", word, fault));
+      refuse("name", name,
+             word.size() == name.size() ? fault : fmt::format("in its part '{}': {}", shown(word), fault));
     }
     if (joint == std::string_view::npos) {
       return;

@@ -1,5 +1,6 @@
 #include "ringfleet/os/memory_placement.hpp"
 
+#include "ringfleet/base/cache_line.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/os/detail/retry.hpp"
 #include "ringfleet/os/file.hpp"
@@ -100,7 +101,7 @@ bool has_transparent_huge_shared_memory() {
   if (::access(path, R_OK) != 0) {
     return false;
   }
-  const auto text = read_text_file(path, 256, "huge page setting");
+  const auto text = read_text_file(path, page_bytes, "huge page setting");
   return text.find('[') != std::string::npos && text.find("[never]") == std::string::npos &&
          text.find("[deny]") == std::string::npos;
 }

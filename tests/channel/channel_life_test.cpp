@@ -5,6 +5,7 @@
 #include "../scale.hpp"
 #include "ringfleet/counter/counter_snapshot.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
+#include "ringfleet/ring/membership.hpp"
 
 #include <doctest/doctest.h>
 
@@ -157,6 +158,18 @@ TEST_CASE("channel: a publisher that waits for readers either has them or does n
   CHECK(out.publish(tick(0)) == PublishResult::published);
   CHECK(wait_for_child(one).code == 0);
   CHECK(wait_for_child(two).code == 0);
+}
+
+TEST_CASE("channel: a reader counts once it holds its gate, and misses nothing from then on") { // T10
+  const ScratchChannel channel;
+  Publisher<Tick> out(channel.place());
+  auto space = ring::RingSpace::attach(
+      channel.place(), {.unit_bytes = sizeof(frame::FrameBlock), .fingerprint = codec::fingerprint_of<Tick>()});
+  const auto membership = ring::Membership::join(space, {}, in_seconds(60));
+  CHECK(out.readers() == 0);
+  const auto reader = ring::Reader<frame::FrameBlock>::join(space.memory<frame::FrameBlock>(), membership.line());
+  REQUIRE(reader);
+  CHECK(out.readers() == 1);
 }
 
 TEST_CASE("channel: a publisher that buffers until somebody reads keeps its beginning, up to the bound") { // T10

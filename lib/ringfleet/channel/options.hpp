@@ -29,7 +29,8 @@ struct Coordination {
   Nanoseconds timeout = std::chrono::seconds(5);
   std::uint64_t messages_max = ~std::uint64_t{0}; // and never more than the ring holds
 
-  [[nodiscard]] static Coordination wait_for_readers(std::uint32_t readers, Nanoseconds timeout) {
+  [[nodiscard]] static Coordination wait_for_readers(std::uint32_t readers,
+                                                     Nanoseconds timeout = std::chrono::seconds(5)) {
     return {Mode::wait_for_readers, readers, timeout, 0};
   }
   [[nodiscard]] static Coordination buffer_until_readers(std::uint32_t readers,

@@ -89,8 +89,8 @@ void BasicFramePublisher<Kind>::State::begin_coordination() {
   if (wish.mode == Coordination::Mode::wait_for_readers) {
     if (!wait_for_readers(wish.readers, deadline_after(monotonic_now(), wish.timeout))) {
       throw Error(ErrorCode::timed_out,
-                  fmt::format("publish on {}: {} of {} readers have joined in {} ms", space.place().text(),
-                              members.count_readers(), wish.readers,
+                  fmt::format("publish on {}: {} of {} readers have joined in {} ms", space.place().text(), readers(),
+                              wish.readers,
                               std::chrono::duration_cast<std::chrono::milliseconds>(wish.timeout).count()),
                   "start the readers first, or allow more time");
     }
@@ -108,6 +108,16 @@ void BasicFramePublisher<Kind>::State::hold_beginning() {
     keeper.emplace(Keeper{std::move(membership), std::move(*reader)});
     hot->is_guarded = true;
   }
+}
+
+template <class Kind>
+std::uint32_t BasicFramePublisher<Kind>::State::readers() const {
+  const auto present = members.list();
+  const auto all = std::count_if(present.begin(), present.end(), [](const ring::Member& member) {
+    return member.state == ring::MemberState::joined && member.role != ring::MemberRole::producer &&
+           member.position != ring::no_reader;
+  });
+  return static_cast<std::uint32_t>(all - (keeper && all > 0 ? 1 : 0));
 }
 
 template <class Kind>

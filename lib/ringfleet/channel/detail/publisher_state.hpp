@@ -44,10 +44,8 @@ struct BasicFramePublisher<Kind>::State {
   // Why nothing may be published now.
   [[nodiscard]] std::optional<PublishResult> refusal();
 
-  [[nodiscard]] std::uint32_t readers() const {
-    const auto all = members.count_readers();
-    return keeper && all > 0 ? all - 1 : all;
-  }
+  // Who has taken its line and not yet its gate misses what is published now: it does not count yet.
+  [[nodiscard]] std::uint32_t readers() const;
 
   // Any thread, one at a time. Evictions are left for the publishing thread.
   void look_at_required(bool is_full);

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""The transport's examples, run as their page tells: transport_test.py NAME PROGRAM…"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PATIENCE = 60
+
+
+class Scene:
+    """A channel name and a runtime directory that no other run has."""
+
+    def __init__(self, programs):
+        self.programs = programs
+        self.channel = f"example-{os.getpid()}"
+        self.folder = tempfile.TemporaryDirectory()
+        self.environment = dict(os.environ, RINGFLEET_DIR=self.folder.name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for path in Path("/dev/shm").glob(f"ringfleet.{self.channel}*"):
+            path.unlink()
+        self.folder.cleanup()
+
+    def start(self, program, *arguments):
+        return subprocess.Popen([self.programs[program], *(arguments or [self.channel])], env=self.environment,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    @staticmethod
+    def output(process):
+        said = process.communicate(timeout=PATIENCE)[0]
+        assert process.returncode == 0, f"{process.args}: exit {process.returncode}, said {said!r}"
+        return said.splitlines()
+
+
+def ticks(scene):
+    expected = [f"{number} 99.5" for number in range(1, 1001)]
+    for order in (("ticks_consumer", "ticks_producer"), ("ticks_producer", "ticks_consumer")):
+        running = {name: scene.start(name) for name in order}
+        assert scene.output(running["ticks_producer"]) == []
+        assert scene.output(running["ticks_consumer"]) == expected
+    sources = [Path(__file__).with_name(f"{program}.cpp") for program in scene.programs]
+    lines = sum(len(source.read_text(encoding="utf-8").splitlines()) for source in sources)
+    assert lines <= 15, f"a producer and a consumer are {lines} lines together"
+
+
+CASES = {case.__name__: case for case in (ticks,)}
+
+
+def main():
+    programs = {Path(program).name: program for program in sys.argv[2:]}
+    with Scene(programs) as scene:
+        CASES[sys.argv[1]](scene)
+
+
+if __name__ == "__main__":
+    main()

@@ -164,15 +164,16 @@ def check_version(tree):
 
 
 def check_readme(tree):
-    """The C and C++ in README.md is text of docs/examples, which is compiled and run."""
-    if "README.md" not in tree.files:
-        return
+    """The C and C++ in README.md and docs/transport.md is text of docs/examples, which is compiled and run."""
     examples = [tidy_block(tree.text(path)) for path in tree.cpp("docs/examples")]
-    for match in re.finditer(r"^```(?:cpp|c)\n(.*?)^```", tree.text("README.md"), re.MULTILINE | re.DOTALL):
-        block = tidy_block(match.group(1))
-        if not any(contains(example, block) for example in examples):
-            number = tree.text("README.md").count("\n", 0, match.start()) + 1
-            yield "readme", "README.md", number, "this code is in no file of docs/examples"
+    for page in ("README.md", "docs/transport.md"):
+        if page not in tree.files:
+            continue
+        for match in re.finditer(r"^```(?:cpp|c)\n(.*?)^```", tree.text(page), re.MULTILINE | re.DOTALL):
+            block = tidy_block(match.group(1))
+            if not any(contains(example, block) for example in examples):
+                number = tree.text(page).count("\n", 0, match.start()) + 1
+                yield "readme", page, number, "this code is in no file of docs/examples"
 
 
 def tidy_block(text):

@@ -23,7 +23,6 @@ struct EchoLane::Handshake {
 
 namespace {
 
-constexpr std::uint32_t method_echo = 1;
 constexpr std::uint32_t method_stop = std::numeric_limits<std::uint32_t>::max();
 
 memory::Expectation expectation(memory::SegmentKind kind, std::size_t bytes, const call::LaneShape& shape) {

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -63,8 +64,9 @@ public:
           {0, 0, "", "this is not TOML", "keys that begin with a letter, a digit, '_', '-' or a quote"});
     }
     if (!problems_.empty()) {
-      std::ranges::stable_sort(problems_, {},
-                               [](const TopologyProblem& problem) { return std::pair(problem.line, problem.column); });
+      std::ranges::sort(problems_, {}, [](const TopologyProblem& problem) {
+        return std::tie(problem.line, problem.column, problem.key, problem.problem);
+      });
       throw TopologyError(file_, std::move(problems_));
     }
     return std::move(topology_);

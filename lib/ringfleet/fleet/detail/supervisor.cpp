@@ -309,7 +309,7 @@ void Supervisor::on_line(Runner& runner, LogStream stream, std::string_view line
   }
 }
 
-void Supervisor::event(std::string text) {
+void Supervisor::event(std::string_view text) {
   if (options_.on_event) {
     options_.on_event(text);
   }

@@ -136,7 +136,7 @@ private:
   void place_lost(Module& module, Place& place, const Runner& runner);
   void restart_places(Module& module, MonotonicNs now);
   void erase(Module& module);
-  void event(std::string text);
+  void event(std::string_view text);
 
   void begin_unload(Module& module, Deployment::Done done);
   void roll_back(Module& module, const std::string& why);

@@ -76,7 +76,120 @@ void fill_labelled(std::span<std::byte> bytes, const Label& label) {
   }
 }
 
+// The production policy, but its process dies just before one of its accesses.
+struct Dying : Atomics {
+  static inline std::uint64_t left = 0;
+
+  static void step(const char* /*name*/) noexcept {
+    if (left != 0 && --left == 0) {
+      (void)kill(getpid(), SIGKILL);
+    }
+  }
+  template <SharedWord T>
+  [[nodiscard]] static T load_acquire(const T& word) noexcept {
+    step("load");
+    return Atomics::load_acquire(word);
+  }
+  template <SharedWord T>
+  static void store_relaxed(T& word, T value) noexcept {
+    step("store");
+    Atomics::store_relaxed(word, value);
+  }
+  template <SharedWord T>
+  static void store_release(T& word, T value) noexcept {
+    step("store");
+    Atomics::store_release(word, value);
+  }
+};
+
+constexpr std::uint64_t script_messages = 9;
+
+// Every way of writing, and room for all of it: messages 0 to 8.
+[[noreturn]] void write_script(SharedMemory& shared, std::uint64_t dies_before) {
+  using DyingProducer = ring::Producer<FrameBlock, Dying>;
+  DyingProducer producer(shared.memory(), between_processes);
+  LoanArena<Dying> arena(shared.arena);
+  FrameWriter<DyingProducer, Dying> writer(producer, {.max_message = 16'384, .arena = &arena});
+  const auto labelled = [](std::uint64_t number, std::uint64_t length) {
+    Bytes bytes(length);
+    fill_labelled(bytes, {1, number});
+    return bytes;
+  };
+  Dying::left = dies_before;
+  (void)writer.write(labelled(0, 40));
+  (void)writer.write(labelled(1, 100), {.publish = false});
+  (void)writer.write(labelled(2, 600), {.publish = false});
+  writer.flush();
+  writer.claim(300).abort();
+  auto claim = writer.claim(300);
+  fill_labelled(claim.bytes().last(120), {1, 3});
+  claim.commit(std::span<const std::byte>(claim.bytes().last(120)));
+  auto loan = writer.loan(5'000);
+  fill_labelled(loan.bytes(), {1, 4});
+  (void)loan.commit(std::uint64_t{5'000});
+  (void)writer.write(labelled(5, 1'200)); // in fragments
+  (void)writer.write_until(labelled(6, 1'100), monotonic_now());
+  writer.loan(100).abort();
+  auto second = writer.loan(200);
+  fill_labelled(second.bytes(), {1, 7});
+  (void)second.commit(std::uint64_t{200}, {.publish = false});
+  (void)writer.write(labelled(8, 20));
+  _exit(0);
+}
+
 } // namespace
+
+// fault 2 to 4, T13 for one producer
+TEST_CASE("frame: a writer that dies before any one of its accesses leaves a beginning of what it wrote (processes)") {
+  auto mapping = os::Mapping::heap(sizeof(SharedMemory));
+  auto& shared = *new (mapping.writable_bytes().data()) SharedMemory{};
+  bool has_died = true;
+  std::uint64_t most = 0;
+  for (std::uint64_t dies_before = 1; has_died; ++dies_before) {
+    CAPTURE(dies_before);
+    REQUIRE(dies_before < 2'000);
+    ring::format_ring(shared.memory(), dies_before);
+    std::memset(shared.arena, 0, sizeof(ArenaLines));
+    const auto child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      write_script(shared, dies_before);
+    }
+    // Joins while the writer writes, or before, or afterwards.
+    auto blocks = BlockReader::join(shared.memory(), 0, {.from = ring::JoinFrom::oldest}, between_processes);
+    REQUIRE(blocks);
+    LoanViews views;
+    REQUIRE(views.open(1, shared.arena));
+    MessageReader reader(*blocks, {.max_message = 16'384, .arenas = &views});
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    has_died = WIFSIGNALED(status);
+    std::uint64_t next = 0;
+    const auto handle = [&](const View& view) {
+      Label label{};
+      REQUIRE(view.bytes.size() >= sizeof(label));
+      std::memcpy(&label, view.bytes.data(), sizeof(label));
+      CHECK(label.number == next++);
+      CHECK(is_message(view.bytes.subspan(sizeof(label)), salt_of(label)));
+    };
+    for (int polls = 0; polls < 4; ++polls) {
+      CHECK(reader.poll(handle).ended != ReadResult::malformed);
+    }
+    CHECK((has_died || next == script_messages));
+    most = std::max(most, next);
+
+    // And the next writer goes on.
+    BlockProducer producer(shared.memory(), between_processes);
+    Writer writer(producer);
+    Bytes bytes(900);
+    fill_labelled(bytes, {2, next});
+    REQUIRE(writer.write(bytes) == WriteResult::written);
+    const auto seen = next;
+    CHECK(reader.poll(handle).messages == 1);
+    CHECK(next == seen + 1);
+  }
+  CHECK(most == script_messages);
+}
 
 // T3, T12, faults 2 to 4
 TEST_CASE("frame: a writer killed at any moment leaves whole messages behind, in order and without a gap (processes)") {

@@ -1,3 +1,4 @@
+#include "../os/forked_child.hpp"
 #include "ring_fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -67,4 +68,135 @@ TEST_CASE("lossy: a reader goes on at the latest element when it is told to, and
   CHECK(resumed->read(got) == ReadResult::lapped);
   CHECK(resumed->position() == 7 + resumed->lost());
   CHECK_FALSE(Numbers::watch(ring.memory(), {.from = JoinFrom::sequence, .position = 102}));
+}
+
+namespace {
+
+// Every word depends on the others: a copy of two halves does not pass.
+struct Sealed {
+  std::array<std::uint64_t, 3> words{};
+  std::uint64_t check = 0;
+
+  static Sealed of(std::uint64_t number) {
+    Sealed sealed{{number, number * 0x9e3779b97f4a7c15ULL, ~number}, 0};
+    sealed.check = sealed.sum();
+    return sealed;
+  }
+  std::uint64_t sum() const { return words[0] ^ (words[1] << 1) ^ (words[2] * 3); }
+};
+
+// Atomic stores, so that ThreadSanitizer accepts the race that the check is there for.
+void overwrite_all(Producer<Sealed>& producer, std::uint64_t total) {
+  for (std::uint64_t number = 0; number < total; ++number) {
+    std::uint64_t first = 0;
+    if (producer.try_claim(1, first) == ClaimResult::claimed) {
+      store_words(producer.slot(first), Sealed::of(number));
+      producer.publish(first + 1);
+    }
+  }
+  producer.close();
+}
+
+struct Account {
+  std::uint64_t read = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t torn = 0;
+  std::uint64_t misplaced = 0;
+};
+
+Account read_until_closed(LossyReader<Sealed>& reader) {
+  Account account;
+  for (;;) {
+    const auto before = reader.position();
+    auto expected = before;
+    const auto copied = reader.poll([&](const Sealed& sealed) {
+      account.torn += sealed.check != sealed.sum();
+      account.misplaced += sealed.words[0] != expected;
+      ++expected;
+    });
+    if (copied.result == ReadResult::ok) {
+      account.read += copied.count;
+    } else if (copied.result == ReadResult::lapped) {
+      account.lost += copied.count;
+    } else if (copied.result == ReadResult::detached) {
+      return account;
+    } else {
+      pause_core();
+    }
+    account.misplaced += reader.position() != before + copied.count;
+  }
+}
+
+void expect_whole(const Account& account, std::uint64_t total) {
+  MESSAGE(account.read, " read, ", account.lost, " lost of ", total);
+  CHECK(account.torn == 0);
+  CHECK(account.misplaced == 0);
+  CHECK(account.read + account.lost == total);
+  CHECK(account.read > 0);
+  CHECK(account.lost > 0);
+}
+
+} // namespace
+
+// T9, trap 4
+TEST_CASE("lossy: nothing torn is accepted, and every element is read or counted as lost (threads)") {
+  constexpr std::uint64_t total = 1'000'000 / scale_down;
+  for (const std::size_t capacity : {1, 4}) { // small, so that the producer is always close behind the reader
+    TestRing<Sealed> ring(capacity);
+    Producer<Sealed> producer(ring.memory(), spins);
+    auto reader = LossyReader<Sealed>::join(ring.memory(), 0, {}, spins);
+    std::thread writing([&] { overwrite_all(producer, total); });
+    const auto account = read_until_closed(*reader);
+    writing.join();
+    expect_whole(account, total);
+  }
+}
+
+// T9, trap 4
+TEST_CASE("lossy: nothing torn is accepted, with a reader at a larger ring that begins afresh at latest (threads)") {
+  constexpr std::uint64_t total = 2'000'000 / scale_down;
+  TestRing<Sealed> ring(64);
+  Producer<Sealed> producer(ring.memory(), parks);
+  auto latest = LossyReader<Sealed>::join(ring.memory(), 0, {.resume = Resume::latest}, parks);
+  std::thread writing([&] { overwrite_all(producer, total); });
+  const auto account = read_until_closed(*latest);
+  writing.join();
+  CHECK(account.torn == 0);
+  CHECK(account.misplaced == 0);
+  CHECK(account.read + account.lost == total);
+}
+
+// T9
+TEST_CASE("lossy: nothing torn is accepted from another process, which never waits for its reader (10^7 laps)") {
+  constexpr std::uint64_t total = 10'000'000 / scale_down;
+  MappedRing<Sealed, 1> ring;
+  auto reader = LossyReader<Sealed>::watch(ring.memory());
+  const auto writer = ringfleet::test::fork_child([&] {
+    Producer<Sealed> producer(ring.memory(), {.waiting = Waiting::spin});
+    overwrite_all(producer, total);
+    return producer.published() == total ? 0 : 1;
+  });
+  const auto account = read_until_closed(*reader);
+  CHECK(ringfleet::test::wait_for_child(writer).code == 0);
+  expect_whole(account, total);
+}
+
+// T9
+TEST_CASE("lossy: a stopped reader holds nobody back, and a waiting one is woken") {
+  TestRing<std::uint64_t> ring(8);
+  Producer<std::uint64_t> producer(ring.memory(), parks);
+  auto reader = Numbers::join(ring.memory(), 1, {}, parks);
+  std::uint64_t got = 0;
+  std::thread waiting([&] {
+    CHECK(reader->wait(patience()) == BarrierResult::reached);
+    CHECK(reader->read(got) == ReadResult::ok);
+  });
+  push(producer, 0, 1);
+  waiting.join();
+  push(producer, 1, 1'000);
+  CHECK(reader->wait(patience()) == BarrierResult::reached);
+  CHECK(reader->read(got) == ReadResult::lapped);
+  CHECK_FALSE(Numbers::join(ring.memory(), 1, {}, parks)); // the line is taken
+  reader->leave();
+  CHECK(Numbers::join(ring.memory(), 1, {}, parks));
 }

@@ -1,18 +1,32 @@
 #pragma once
 
-// A ring in plain memory, mapped once, so that ThreadSanitizer sees both sides.
+// A ring in plain memory, mapped once, so that ThreadSanitizer sees both sides; or in memory that forked children
+// share.
 
 #include "../scale.hpp"
 #include "ringfleet/ring/ring.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <thread>
 #include <vector>
+
+#include <sys/mman.h>
 
 namespace ringfleet::ring::test {
 
 using ringfleet::test::scale_down;
+
+inline constexpr std::size_t lines_total = 4;
+
+struct RingParts {
+  ProducerLines producer{};
+  std::array<std::uint64_t, lines_total> evicted{};
+  Sequence joins{};
+  std::array<ReaderLines, lines_total> readers{};
+};
 
 template <class T>
 class TestRing {
@@ -20,21 +34,54 @@ public:
   explicit TestRing(std::size_t capacity, std::uint64_t first_position = 0) : slots_(capacity) {
     format_ring(memory(), first_position);
   }
-  RingMemory<T> memory() { return {producer_, evicted_, joins_, readers_, slots_}; }
-  ProducerLines& producer() { return producer_; }
-  Sequence& joins() { return joins_; }
-  ReaderLines& reader(std::size_t line) { return readers_[line]; }
+  RingMemory<T> memory() { return {parts_.producer, parts_.evicted, parts_.joins, parts_.readers, slots_}; }
+  ProducerLines& producer() { return parts_.producer; }
+  Sequence& joins() { return parts_.joins; }
+  ReaderLines& reader(std::size_t line) { return parts_.readers[line]; }
 
 private:
-  ProducerLines producer_{};
-  std::array<std::uint64_t, 4> evicted_{};
-  Sequence joins_{};
-  std::array<ReaderLines, 4> readers_{};
+  RingParts parts_;
   std::vector<T> slots_;
+};
+
+// Stays shared over fork().
+template <class T, std::size_t capacity>
+class MappedRing {
+public:
+  explicit MappedRing(std::uint64_t first_position = 0) {
+    void* memory = ::mmap(nullptr, sizeof(All), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    RINGFLEET_ASSERT(memory != MAP_FAILED, "a test needs a little memory");
+    all_ = new (memory) All;
+    format_ring(this->memory(), first_position);
+  }
+  ~MappedRing() { ::munmap(all_, sizeof(All)); }
+  MappedRing(const MappedRing&) = delete;
+  MappedRing& operator=(const MappedRing&) = delete;
+
+  RingMemory<T> memory() {
+    return {all_->parts.producer, all_->parts.evicted, all_->parts.joins, all_->parts.readers, all_->slots};
+  }
+  ReaderLines& reader(std::size_t line) { return all_->parts.readers[line]; }
+  // For the test's own purposes.
+  Sequence& word(std::size_t index) { return all_->words[index]; }
+
+private:
+  struct All {
+    RingParts parts;
+    std::array<Sequence, 4> words{};
+    std::array<T, capacity> slots{};
+  };
+  All* all_;
 };
 
 inline constexpr BarrierOptions parks{.waiting = Waiting::park, .shared = false};
 inline constexpr BarrierOptions spins{.waiting = Waiting::spin, .shared = false};
+inline constexpr BarrierOptions parks_shared{.waiting = Waiting::park, .shared = true};
+
+// Long enough that it only passes when something is broken; a test that fails ends.
+inline MonotonicNs patience() {
+  return monotonic_now() + 60'000'000'000;
+}
 
 struct Element {
   std::uint64_t number;
@@ -45,13 +92,16 @@ struct Element {
 inline std::uint64_t read_all(Reader<Element>& reader, std::uint64_t total, std::uint64_t batch) {
   std::uint64_t wrong = 0;
   for (std::uint64_t expected = 0; expected < total;) {
-    wrong += reader.wait(1, never) != BarrierResult::reached;
-    const auto count = std::min(reader.available(), batch);
-    for (std::uint64_t i = 0; i < count; ++i, ++expected) {
-      const auto& element = reader.slot(reader.position() + i);
-      wrong += element.number != expected || element.twice != 2 * expected;
+    if (reader.wait(1, patience()) != BarrierResult::reached) {
+      return wrong + total;
     }
-    wrong += reader.release(count) != ReadResult::ok;
+    const auto polled = reader.poll(
+        [&](const Element& element) {
+          wrong += element.number != expected || element.twice != 2 * expected;
+          ++expected;
+        },
+        batch);
+    wrong += polled.result != ReadResult::ok || polled.count > batch;
   }
   reader.leave();
   return wrong;
@@ -62,9 +112,16 @@ inline void write_all(Producer<Element>& producer, std::uint64_t total, std::uin
   for (std::uint64_t number = begin; number < total;) {
     const auto count = std::min(batch, total - number);
     std::uint64_t first = 0;
-    (void)producer.claim(count, first, never);
-    for (std::uint64_t i = 0; i < count; ++i, ++number) {
-      producer.slot(first + i) = {number, 2 * number};
+    if (producer.claim(count, first, patience()) != ClaimResult::claimed) {
+      return;
+    }
+    for (auto rest = count; rest != 0;) {
+      const auto piece = producer.span(first + count - rest, rest);
+      for (auto& element : piece) {
+        element = {number, 2 * number};
+        ++number;
+      }
+      rest -= piece.size();
     }
     producer.publish(first + count);
   }

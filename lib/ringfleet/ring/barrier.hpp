@@ -84,6 +84,8 @@ public:
   void stop() noexcept { stop_->request(); }
   void resume() noexcept { stop_->clear(); }
 
+  // Not while somebody waits.
+  void set_waiting(Waiting waiting) noexcept { options_.waiting = waiting; }
   [[nodiscard]] const BarrierOptions& options() const noexcept { return options_; }
 
 private:

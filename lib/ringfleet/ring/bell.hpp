@@ -30,6 +30,8 @@ class BellList {
 public:
   explicit BellList(bool shared) noexcept : shared_(shared) {}
 
+  // Of the bells that are added from here on: do they lie in memory of several processes?
+  void set_shared(bool shared) noexcept { shared_ = shared; }
   // At most limits::futex_words_max; whoever lets readers in keeps that (see limits.hpp).
   void add(const std::uint32_t& bell) noexcept {
     // SYNC ring.bell: acquire; pairs with the release in ring_bell.

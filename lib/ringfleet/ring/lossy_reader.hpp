@@ -10,6 +10,7 @@
 #include "ringfleet/ring/word_copy.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -71,6 +72,19 @@ public:
     return {ReadResult::ok, count};
   }
   [[nodiscard]] ReadResult read(T& copy) noexcept { return read(std::span(&copy, 1)).result; }
+  // handler(const T&) for each element that is there, at most `max`, and at most as many as are copied at once. The
+  // copies live inside the handler.
+  template <class Handler>
+  [[nodiscard]] Copied poll(Handler&& handler, std::uint64_t max = ~std::uint64_t{0}) {
+    std::array<T, std::max<std::size_t>(1, copied_bytes / sizeof(T))> copies;
+    const auto copied = read(std::span(copies).first(std::min<std::uint64_t>(max, copies.size())));
+    if (copied.result == ReadResult::ok) {
+      for (std::uint64_t i = 0; i < copied.count; ++i) {
+        handler(static_cast<const T&>(copies[i]));
+      }
+    }
+    return copied;
+  }
 
   // Waits until there is something to read. `detached`: nothing is left, and nothing more will come.
   [[nodiscard]] BarrierResult wait(MonotonicNs deadline) {
@@ -84,22 +98,29 @@ public:
       sequencer_.leave();
     }
   }
-  // Any thread: ends waits with `stopped`, until resume_waits().
+  // What wait() waits for: for waits over several readers (fan_in.hpp), or by another thread (event_reader.hpp).
+  // Reading may go on meanwhile.
+  [[nodiscard]] Awaited auto next_awaited() const noexcept { return ElementAwaited{*this, position() + 1}; }
+
+  // Any thread: ends waits with `stopped`, until resume().
   void stop() noexcept { barrier_.stop(); }
-  void resume_waits() noexcept { barrier_.resume(); }
+  void resume() noexcept { barrier_.resume(); }
 
   [[nodiscard]] std::uint64_t position() const noexcept { return sequencer_.position(); }
   [[nodiscard]] std::uint64_t capacity() const noexcept { return mask_ + 1; }
   // How many elements were skipped, and how often.
   [[nodiscard]] std::uint64_t lost() const noexcept { return sequencer_.lost(); }
   [[nodiscard]] std::uint64_t laps() const noexcept { return sequencer_.laps(); }
+  [[nodiscard]] const BarrierOptions& options() const noexcept { return barrier_.options(); }
 
 private:
-  struct ElementAwaited {
-    LossyReader& reader;
-    std::uint64_t position;
+  static constexpr std::size_t copied_bytes = 2048; // stays in the first cache beside what the handler touches
 
-    [[nodiscard]] bool is_over() const noexcept { return reader.sequencer_.published() != 0 || reader.is_over(); }
+  struct ElementAwaited {
+    const LossyReader& reader;
+    std::uint64_t position; // what lies below it is awaited
+
+    [[nodiscard]] bool is_over() const noexcept { return reader.sequencer_.is_there(position) || reader.is_over(); }
     void announce() const noexcept { announce_wait<A>(reader.sequencer_.own()->awaited_cursor, position); }
     void collect(BellList& bells) const noexcept { bells.add(reader.sequencer_.lines().producer->bell); }
   };

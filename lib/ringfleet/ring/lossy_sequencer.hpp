@@ -68,6 +68,9 @@ public:
   // How much has been published from position() on; more than the capacity when it was lapped.
   [[nodiscard]] std::uint64_t published() const noexcept { return cursor() - position_; }
 
+  // Is everything below `position` there? May be asked by another thread while this reader exists.
+  [[nodiscard]] bool is_there(std::uint64_t position) const noexcept { return !is_before(cursor(), position); }
+
   // After copying from position() on: was it intact? Then it was intact behind it, too. If not, nothing that was copied
   // may be used: resume().
   [[nodiscard]] bool check() const noexcept {

@@ -70,10 +70,13 @@ public:
   // Everything below `position` becomes visible. One release store; where readers may park also a barrier, and one
   // system call when somebody waits for it.
   void publish(std::uint64_t position) noexcept {
-    const auto before = sequencer_.publish(position);
-    if (parks_) {
-      wake_readers(before, position);
+    if (!parks_) {
+      sequencer_.publish(position);
+      return;
     }
+    const auto before = sequencer_.published();
+    sequencer_.publish(position);
+    wake_readers(before, position);
   }
 
   // Claims one slot, copies, publishes. Never waits.

@@ -122,6 +122,10 @@ public:
     }
   }
 
+  // What wait(1) waits for: for waits over several readers (fan_in.hpp), or by another thread (event_reader.hpp).
+  // Reading may go on meanwhile.
+  [[nodiscard]] Awaited auto next_awaited() const noexcept { return ElementsAwaited{*this, position() + 1}; }
+
   // Any thread: ends waits with `stopped`, until resume().
   void stop() noexcept { barrier_.stop(); }
   void resume() noexcept { barrier_.resume(); }
@@ -134,13 +138,10 @@ public:
 
 private:
   struct ElementsAwaited {
-    Reader& reader;
-    std::uint64_t position;
+    const Reader& reader;
+    std::uint64_t position; // what lies below it is awaited
 
-    [[nodiscard]] bool is_over() const noexcept {
-      auto& sequencer = reader.sequencer_;
-      return sequencer.available_now() >= position - sequencer.position() || reader.is_over();
-    }
+    [[nodiscard]] bool is_over() const noexcept { return reader.sequencer_.is_there(position) || reader.is_over(); }
     void announce() const noexcept { announce_wait<A>(reader.sequencer_.own().awaited_cursor, position); }
     void collect(BellList& bells) const noexcept {
       const auto& lines = reader.sequencer_.lines();

@@ -70,6 +70,12 @@ public:
     return seen_ - position();
   }
 
+  // Is everything below `position` there? May be asked by another thread while this reader exists.
+  [[nodiscard]] bool is_there(std::uint64_t position) const noexcept {
+    const auto cursor = lines_.producer->cursor.template observe<A>();
+    return !is_before(follows_nobody() ? cursor : least_followed(cursor), position);
+  }
+
   // The first `count` available elements may be overwritten. `ok` or `evicted`.
   [[nodiscard]] ReadResult release(std::uint64_t count) noexcept {
     if (is_evicted()) [[unlikely]] {
@@ -199,9 +205,15 @@ private:
   }
   [[nodiscard]] std::uint64_t look() const noexcept {
     const auto cursor = lines_.producer->cursor.template observe<A>();
-    return (follows_[0] | follows_[1]) == 0 ? cursor : look_behind_others(cursor);
+    if (follows_nobody()) [[likely]] {
+      return cursor;
+    }
+    // Whoever joined behind us is waited for.
+    const auto least = least_followed(cursor);
+    return is_before(least, position()) ? position() : least;
   }
-  [[nodiscard]] std::uint64_t look_behind_others(std::uint64_t cursor) const noexcept {
+  [[nodiscard]] bool follows_nobody() const noexcept { return (follows_[0] | follows_[1]) == 0; }
+  [[nodiscard]] std::uint64_t least_followed(std::uint64_t cursor) const noexcept {
     auto least = cursor;
     bool is_absent = false;
     auto look_at = [&](std::size_t line) {
@@ -219,8 +231,7 @@ private:
       A::store_load_barrier();
       for_each_followed(look_at);
     }
-    // Whoever joined behind us is waited for.
-    return is_before(least, position()) ? position() : least;
+    return least;
   }
 
   [[nodiscard]] static bool has_bit(const std::uint64_t (&words)[2], std::size_t bit) noexcept {

@@ -43,8 +43,8 @@ public:
   // Continues at the cursor that `lines` hold. They were formatted.
   explicit SingleProducerSequencer(const RingLines& lines) noexcept
       : producer_(lines.producer), capacity_(lines.capacity),
-        claimed_(lines.producer->cursor.template peek_relaxed<A>()), published_(claimed_), limit_(claimed_),
-        lines_(lines), step_(std::max<std::uint64_t>(1, lines.capacity / 8)),
+        claimed_(lines.producer->cursor.template peek_relaxed<A>()), limit_(claimed_), lines_(lines),
+        step_(std::max<std::uint64_t>(1, lines.capacity / 8)),
         stated_(lines.producer->limit.template peek_relaxed<A>()) {
     RINGFLEET_ASSERT(is_power_of_two(capacity_), "the capacity of a ring is a power of two");
     look_at_gates();
@@ -65,14 +65,11 @@ public:
     return ClaimResult::claimed;
   }
 
-  // Readers see everything below `position`, which has been claimed. Returns what was published before.
-  std::uint64_t publish(std::uint64_t position) noexcept {
+  // Readers see everything below `position`, which has been claimed.
+  void publish(std::uint64_t position) noexcept {
     RINGFLEET_DEBUG_ASSERT(!is_before(claimed_, position), "a position is published that was never claimed");
-    const auto before = published_;
-    published_ = position;
     A::step("ring.filled");
     producer_->cursor.template publish<A>(position);
-    return before;
   }
   // Gives back what is claimed at or beyond `position`, which is not below what is published.
   void unclaim(std::uint64_t position) noexcept { claimed_ = position; }
@@ -112,8 +109,10 @@ public:
     const auto position = reader.gate.template observe<A>();
     return is_gating(position) && is_before(position, gate) && !is_evicted<A>(lines_.evicted[line], reader);
   }
+  // May everything below `position` be written, as far as is known?
+  [[nodiscard]] bool is_free(std::uint64_t position) const noexcept { return !is_before(limit_, position); }
   [[nodiscard]] std::uint64_t claimed() const noexcept { return claimed_; }
-  [[nodiscard]] std::uint64_t published() const noexcept { return published_; }
+  [[nodiscard]] std::uint64_t published() const noexcept { return producer_->cursor.template peek_relaxed<A>(); }
   [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] std::uint64_t joins_seen() const noexcept { return active_.joins_seen(); }
   [[nodiscard]] const RingLines& lines() const noexcept { return lines_; }
@@ -155,7 +154,7 @@ private:
       active_.refresh(*lines_.joins, lines_.readers, [](std::size_t) { return true; });
     }
     A::step("ring.looking_at_gates");
-    auto least = published_;
+    auto least = published();
     for (const auto line : active_.lines()) {
       const auto& reader = lines_.readers[line];
       const auto gate = reader.gate.template observe<A>();
@@ -176,7 +175,6 @@ private:
   ProducerLines* producer_;
   std::uint64_t capacity_;
   std::uint64_t claimed_;
-  std::uint64_t published_;
   std::uint64_t limit_; // claims go up to here without a look at anything
 
   RingLines lines_;

@@ -229,11 +229,7 @@ void BasicFrameSubscriber<Kind>::stop() noexcept {
 }
 template <class Kind>
 void BasicFrameSubscriber<Kind>::resume() noexcept {
-  if constexpr (Kind::role == ring::MemberRole::lossy) {
-    state_->reader->resume_waits();
-  } else {
-    state_->reader->resume();
-  }
+  state_->reader->resume();
 }
 template <class Kind>
 void BasicFrameSubscriber<Kind>::leave() noexcept {

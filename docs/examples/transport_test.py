@@ -49,7 +49,30 @@ def ticks(scene):
     assert lines <= 15, f"a producer and a consumer are {lines} lines together"
 
 
-CASES = {case.__name__: case for case in (ticks,)}
+def ticks_1p3c(scene):
+    said = scene.output(scene.start("ticks_1p3c"))
+    expected = [f"consumer {number}: 100000 ticks in order, then detached" for number in (1, 2, 3)]
+    assert sorted(said) == expected, said
+
+
+def typed_messages(scene):
+    said = scene.output(scene.start("typed_messages"))
+    assert said[:3] == ["tick 7 at 99.5", "order RNG, 2 prices up to 2.5", "note: markets are open"], said
+    assert len(said) == 4 and "fingerprint" in said[3], said
+
+
+def big_frames_zero_copy(scene):
+    said = scene.output(scene.start("big_frames_zero_copy"))
+    assert len(said) == 8 and all(", in the arena " in line for line in said), said
+
+
+def restart_and_resume(scene):
+    for _ in range(2):
+        said = scene.output(scene.start("restart_and_resume"))
+        assert said == ["new: ticks 1 to 300", "resumed: ticks 301 to 1000"], said
+
+
+CASES = {case.__name__: case for case in (ticks, ticks_1p3c, typed_messages, big_frames_zero_copy, restart_and_resume)}
 
 
 def main():

@@ -52,6 +52,7 @@ struct PublisherOptions {
   RequiredOptions required = {};
   Nanoseconds grace = std::chrono::seconds(1); // how long the place of a dead reader is kept for its id
   bool counters = true;                        // a counter file for ringfleet-stat
+  std::uint16_t kind = 0;                      // of every message of a Publisher<T>; readers see it in the view
   std::uint64_t fingerprint = 0;               // of the schema; Publisher<T> sets it
 };
 

@@ -34,7 +34,7 @@ public:
   explicit BasicPublisher(std::string_view name, const PublisherOptions& options = {})
       : BasicPublisher(memory::Place::shm(name), options) {}
   explicit BasicPublisher(const memory::Place& place, const PublisherOptions& options = {})
-      : frames_(place, with_fingerprint(options)) {}
+      : frames_(place, with_fingerprint(options)), kind_(options.kind) {}
 
   // Waits for room; see FramePublisher::publish. A T, or what its codec takes for one. No allocation unless the message
   // is larger than a quarter of the ring.
@@ -75,7 +75,7 @@ public:
       return PublishResult::not_encodable;
     }
     std::forward<Fill>(fill)(*value);
-    return frames_.commit(claim, claim.bytes());
+    return frames_.commit(claim, claim.bytes(), kind_);
   }
   // encode(span) → the part of the arena's span that is the message: for what is large. `bytes` is what it may use.
   template <class Encode>
@@ -87,7 +87,7 @@ public:
       return why;
     }
     const codec::Encoded part = std::forward<Encode>(encode)(loan.bytes());
-    return part ? frames_.commit(loan, *part, deadline) : PublishResult::not_encodable;
+    return part ? frames_.commit(loan, *part, deadline, kind_) : PublishResult::not_encodable;
   }
 
   [[nodiscard]] bool wait_for_readers(std::uint32_t readers, MonotonicNs deadline) {
@@ -119,7 +119,7 @@ private:
         return why;
       }
       if (const codec::Encoded part = codec::Codec<T>::encode(value, claim.bytes())) [[likely]] {
-        return frames_.commit(claim, *part);
+        return frames_.commit(claim, *part, kind_);
       }
     }
     return encode_beside(value, bytes, deadline);
@@ -129,7 +129,7 @@ private:
     for (; bytes <= frames_.max_message(); bytes *= 2) {
       std::vector<std::byte> beside(bytes);
       if (const codec::Encoded part = codec::Codec<T>::encode(value, beside)) {
-        return frames_.publish(*part, deadline);
+        return frames_.publish(*part, deadline, kind_);
       }
     }
     return codec::Codec<T>::bound(value) > frames_.max_message() ? PublishResult::too_large
@@ -137,6 +137,7 @@ private:
   }
 
   Frames frames_;
+  std::uint16_t kind_;
 };
 
 template <codec::Message T>

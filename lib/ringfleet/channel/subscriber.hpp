@@ -34,19 +34,32 @@ struct DecodeBuffer<T> {
   typename codec::Codec<T>::Value value{};
 };
 
-// handler(view) if there is a message of T in the bytes.
+template <class Handler, class Message>
+concept Handles =
+    std::invocable<Handler&, const Message&> || std::invocable<Handler&, const Message&, const frame::View&>;
+
+template <class Handler, class Message>
+void hand_over(Handler& handler, const Message& message, const frame::View& view) {
+  if constexpr (std::invocable<Handler&, const Message&, const frame::View&>) {
+    handler(message, view);
+  } else {
+    handler(message);
+  }
+}
+
+// handler(message) if there is a message of T in the bytes.
 template <codec::Message T, class Handler>
-[[nodiscard]] bool handle_decoded(std::span<const std::byte> bytes, DecodeBuffer<T>& buffer, Handler& handler) {
-  if constexpr (codec::Viewable<T> && std::invocable<Handler&, const T&>) {
-    if (const T* const view = codec::Codec<T>::view(bytes)) [[likely]] {
-      handler(*view);
+[[nodiscard]] bool handle_decoded(const frame::View& view, DecodeBuffer<T>& buffer, Handler& handler) {
+  if constexpr (codec::Viewable<T> && Handles<Handler, T>) {
+    if (const T* const message = codec::Codec<T>::view(view.bytes)) [[likely]] {
+      hand_over(handler, *message, view);
       return true;
     }
   }
   if constexpr (codec::Decodable<T>) {
-    if constexpr (std::invocable<Handler&, const typename codec::Codec<T>::Value&>) {
-      if (codec::Codec<T>::decode(bytes, buffer.value)) {
-        handler(std::as_const(buffer.value));
+    if constexpr (Handles<Handler, typename codec::Codec<T>::Value>) {
+      if (codec::Codec<T>::decode(view.bytes, buffer.value)) {
+        hand_over(handler, std::as_const(buffer.value), view);
         return true;
       }
     }
@@ -66,13 +79,14 @@ public:
   explicit BasicSubscriber(ring::RingSpace space, const SubscriberOptions& options = {})
       : frames_(std::move(space), with_fingerprint(options)), on_undecodable_(options.on_undecodable) {}
 
-  // handler(const T&) for up to `max` messages that are there; they are released afterwards. Never waits. A handler
+  // handler(const T&), or handler(const T&, const frame::View&) with the kind and id of the message, for up to `max`
+  // messages that are there; they are released afterwards. Never waits. A handler
   // that throws ends the poll; its message counts as read.
   template <class Handler>
   frame::PollResult poll(Handler&& handler, std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) {
     return frames_.poll(
         [&](const frame::View& view) {
-          if (!detail::handle_decoded<T>(view.bytes, buffer_, handler)) [[unlikely]] {
+          if (!detail::handle_decoded<T>(view, buffer_, handler)) [[unlikely]] {
             frames_.counters().undecodable.add();
             if (on_undecodable_) {
               on_undecodable_(view.bytes);

@@ -1,0 +1,83 @@
+#include "ringfleet/channel/worker_group.hpp"
+
+#include "ringfleet/base/error.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace ringfleet::channel::detail {
+namespace {
+
+[[nodiscard]] std::vector<std::uint32_t> missing_workers(const FramePublisher& out, std::uint32_t workers) {
+  const auto members = out.members();
+  std::vector<std::uint32_t> missing;
+  for (std::uint32_t number = 0; number < workers; ++number) {
+    const auto id = memory::EngineNames::runner_id(number);
+    const bool is_there = std::ranges::any_of(members, [&](const ring::Member& member) {
+      return member.id == id && member.state == ring::MemberState::joined && ring::is_gating(member.position);
+    });
+    if (!is_there) {
+      missing.push_back(number);
+    }
+  }
+  return missing;
+}
+
+} // namespace
+
+void check_group(std::string_view name, const GroupOptions& options) {
+  if (options.workers < 1 || options.workers > group_workers_max) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("worker group '{}' of {} workers", name, options.workers),
+                fmt::format("a group has 1 to {} workers", group_workers_max));
+  }
+}
+
+void check_worker(std::string_view name, const GroupOptions& options, std::uint32_t number) {
+  check_group(name, options);
+  if (number >= options.workers) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("worker {} of group '{}'", number, name),
+                fmt::format("the group has workers 0 to {}", options.workers - 1));
+  }
+}
+
+void await_workers(FramePublisher& out, std::string_view name, const GroupOptions& options) {
+  const auto deadline = deadline_after(monotonic_now(), options.timeout);
+  auto missing = missing_workers(out, options.workers);
+  while (!missing.empty()) {
+    // Somebody else may read as well, so that enough readers need not be the right ones.
+    const auto present = out.readers();
+    if (!out.wait_for_readers(std::max(present + 1, options.workers), deadline)) {
+      missing = missing_workers(out, options.workers);
+      if (missing.empty()) {
+        return;
+      }
+      throw Error(
+          ErrorCode::timed_out,
+          fmt::format("worker group '{}': missing of {} workers: {}", name, options.workers, fmt::join(missing, ", ")),
+          "start them, or allow more time");
+    }
+    missing = missing_workers(out, options.workers);
+  }
+}
+
+PublisherOptions group_publisher(const GroupOptions& options, std::uint16_t kind) {
+  PublisherOptions publisher;
+  publisher.ring_bytes = options.ring_bytes;
+  // A line for each worker, for the scheduler's two ends, and some for who only looks on.
+  publisher.members = options.workers + 8;
+  publisher.counters = options.counters;
+  publisher.kind = kind;
+  return publisher;
+}
+
+SubscriberOptions group_subscriber(const GroupOptions& options, std::string id) {
+  SubscriberOptions subscriber;
+  subscriber.id = std::move(id);
+  subscriber.wait_for_publisher = options.timeout;
+  subscriber.counters = options.counters;
+  return subscriber;
+}
+
+} // namespace ringfleet::channel::detail

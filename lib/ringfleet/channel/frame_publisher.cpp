@@ -116,7 +116,13 @@ PublishResult BasicFramePublisher<Kind>::commit(typename Writer::Loan& loan, std
 
 template <class Kind>
 bool BasicFramePublisher<Kind>::wait_for_readers(std::uint32_t readers, MonotonicNs deadline) {
-  return state_->wait_for_readers(readers, deadline);
+  return state_->wait_for_members([&](const Members&) { return state_->readers() >= readers; }, deadline);
+}
+
+template <class Kind>
+bool BasicFramePublisher<Kind>::wait_for_members(const std::function<bool(const Members&)>& is_enough,
+                                                 MonotonicNs deadline) {
+  return state_->wait_for_members(is_enough, deadline);
 }
 
 template <class Kind>

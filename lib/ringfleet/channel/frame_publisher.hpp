@@ -21,6 +21,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -87,6 +88,9 @@ public:
 
   // Blocks until that many readers have joined. False at the deadline, or after stop().
   [[nodiscard]] bool wait_for_readers(std::uint32_t readers, MonotonicNs deadline);
+  // The same until `is_enough` says so of those who are there.
+  using Members = std::vector<ring::Member>;
+  [[nodiscard]] bool wait_for_members(const std::function<bool(const Members&)>& is_enough, MonotonicNs deadline);
   // Looks who has come, gone, or fallen behind now, instead of when the ring is next full. Calls on_alert.
   void check_readers();
   [[nodiscard]] std::vector<ring::Member> members() const;

@@ -10,8 +10,8 @@
 namespace ringfleet::channel::detail {
 namespace {
 
-[[nodiscard]] std::vector<std::uint32_t> missing_workers(const FramePublisher& out, std::uint32_t workers) {
-  const auto members = out.members();
+[[nodiscard]] std::vector<std::uint32_t> missing_workers(const FramePublisher::Members& members,
+                                                         std::uint32_t workers) {
   std::vector<std::uint32_t> missing;
   for (std::uint32_t number = 0; number < workers; ++number) {
     const auto id = memory::EngineNames::runner_id(number);
@@ -43,22 +43,16 @@ void check_worker(std::string_view name, const GroupOptions& options, std::uint3
 }
 
 void await_workers(FramePublisher& out, std::string_view name, const GroupOptions& options) {
-  const auto deadline = deadline_after(monotonic_now(), options.timeout);
-  auto missing = missing_workers(out, options.workers);
-  while (!missing.empty()) {
-    // Somebody else may read as well, so that enough readers need not be the right ones.
-    const auto present = out.readers();
-    if (!out.wait_for_readers(std::max(present + 1, options.workers), deadline)) {
-      missing = missing_workers(out, options.workers);
-      if (missing.empty()) {
-        return;
-      }
-      throw Error(
-          ErrorCode::timed_out,
-          fmt::format("worker group '{}': missing of {} workers: {}", name, options.workers, fmt::join(missing, ", ")),
-          "start them, or allow more time");
-    }
-    missing = missing_workers(out, options.workers);
+  std::vector<std::uint32_t> missing;
+  const auto is_complete = [&](const FramePublisher::Members& members) {
+    missing = missing_workers(members, options.workers);
+    return missing.empty();
+  };
+  if (!out.wait_for_members(is_complete, deadline_after(monotonic_now(), options.timeout))) {
+    throw Error(
+        ErrorCode::timed_out,
+        fmt::format("worker group '{}': missing of {} workers: {}", name, options.workers, fmt::join(missing, ", ")),
+        "start them, or allow more time");
   }
 }
 

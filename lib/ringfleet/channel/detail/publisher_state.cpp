@@ -87,7 +87,8 @@ template <class Kind>
 void BasicFramePublisher<Kind>::State::begin_coordination() {
   const auto& wish = options.coordination;
   if (wish.mode == Coordination::Mode::wait_for_readers) {
-    if (!wait_for_readers(wish.readers, deadline_after(monotonic_now(), wish.timeout))) {
+    const auto is_enough = [&](const Members&) { return readers() >= wish.readers; };
+    if (!wait_for_members(is_enough, deadline_after(monotonic_now(), wish.timeout))) {
       throw Error(ErrorCode::timed_out,
                   fmt::format("publish on {}: {} of {} readers have joined in {} ms", space.place().text(), readers(),
                               wish.readers,
@@ -190,11 +191,12 @@ void BasicFramePublisher<Kind>::State::look(bool is_full) {
 }
 
 template <class Kind>
-bool BasicFramePublisher<Kind>::State::wait_for_readers(std::uint32_t wanted, MonotonicNs deadline) {
+bool BasicFramePublisher<Kind>::State::wait_for_members(const std::function<bool(const Members&)>& is_enough,
+                                                        MonotonicNs deadline) {
   for (;;) {
     const auto seen = static_cast<std::uint32_t>(Atomics::load_acquire(members.joins_word()));
     members.scan();
-    if (readers() >= wanted) {
+    if (is_enough(members.list())) {
       return true;
     }
     const auto now = monotonic_now();

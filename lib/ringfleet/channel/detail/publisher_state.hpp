@@ -115,7 +115,7 @@ struct BasicFramePublisher<Kind>::State {
   }
   void count_buffered() noexcept { buffered += keeper ? 1 : 0; }
 
-  [[nodiscard]] bool wait_for_readers(std::uint32_t wanted, MonotonicNs deadline);
+  [[nodiscard]] bool wait_for_members(const std::function<bool(const Members&)>& is_enough, MonotonicNs deadline);
 
   PublisherOptions options;
   ring::RingSpace space;

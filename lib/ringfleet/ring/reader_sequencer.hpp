@@ -10,11 +10,11 @@
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/ring/active_lines.hpp"
 #include "ringfleet/ring/gate.hpp"
+#include "ringfleet/ring/look_pacer.hpp"
 #include "ringfleet/ring/parking.hpp"
 #include "ringfleet/ring/ring_memory.hpp"
 #include "ringfleet/ring/wait_ladder.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <optional>
@@ -57,7 +57,7 @@ public:
   }
 
   // How many elements can be read now, from position() on. One load when the last answer is used up; while a stream
-  // flows, after some pauses of the core (see look_for_more).
+  // flows, after some pauses of the core (see LookPacer).
   [[nodiscard]] std::uint64_t available() noexcept {
     if (seen_ == position()) {
       look_for_more();
@@ -184,24 +184,13 @@ private:
     return true;
   }
 
-  // Each look takes the line of the cursor away from the producer, and a reader that is as fast as its producer would
-  // look after every few elements: both then run at the speed at which a line moves. So as long as looks find a few
-  // elements, the next one comes a little later and finds more. A look that finds nothing ends that: whoever waits for
-  // a single element, and whoever answers one before it looks for the next, is not delayed.
   void look_for_more() noexcept {
-    for (std::uint32_t i = 0; i < pauses_; ++i) {
+    for (std::uint32_t i = 0; i < pacer_.pauses(); ++i) {
       pause_core();
     }
     const auto before = seen_;
     seen_ = look();
-    const auto found = seen_ - before;
-    if (found == 0) {
-      pauses_ = 0;
-    } else if (found < few_found) {
-      pauses_ /= 2;
-    } else if (found < enough_found) {
-      pauses_ = std::min(2 * pauses_ + 1, pauses_max);
-    }
+    pacer_.looked(seen_ - before);
   }
   [[nodiscard]] std::uint64_t look() const noexcept {
     const auto cursor = lines_.producer->cursor.template observe<A>();
@@ -238,13 +227,9 @@ private:
     return (A::load_relaxed(words[bit / 64]) >> (bit % 64) & 1) != 0;
   }
 
-  static constexpr std::uint64_t few_found = 2;
-  static constexpr std::uint64_t enough_found = 64;
-  static constexpr std::uint32_t pauses_max = 15;
-
   Gate<A> gate_;
   std::uint64_t seen_ = 0;
-  std::uint32_t pauses_ = 0; // before the next look
+  LookPacer pacer_;
   const std::uint64_t* mark_;
   RingLines lines_;
   std::size_t line_;

@@ -50,7 +50,9 @@ void answer(Words& words) {
   }
 }
 
-Sample measure(const Slice& slice) {
+enum class Before { nothing, sleep };
+
+Sample measure(const Slice& slice, Before before) {
   SharedMemory memory(sizeof(Words));
   auto& words = memory.as<Words>();
   PeerProcess peer(slice.server_core, [&] { answer(words); });
@@ -60,7 +62,8 @@ Sample measure(const Slice& slice) {
     set_and_wake(words.ping, value);
     sent = sleep_until_not(words.pong, sent);
   };
-  Sample sample = time_trips(slice, [&] { exchange(sent + 1); });
+  const auto trip = [&] { exchange(sent + 1); };
+  Sample sample = before == Before::sleep ? time_trips_from_sleep(slice, trip) : time_trips(slice, trip);
   exchange(end_of_run);
   peer.join();
   return sample;
@@ -69,7 +72,15 @@ Sample measure(const Slice& slice) {
 } // namespace
 
 Row floor_futex() {
-  return {.name = "floor_futex", .parameters = {}, .measure = measure};
+  return {.name = "floor_futex", .parameters = {}, .measure = [](const Slice& slice) {
+            return measure(slice, Before::nothing);
+          }};
+}
+
+Row floor_futex_from_sleep() {
+  return {.name = "floor_futex", .parameters = {{"begins", "asleep"}}, .measure = [](const Slice& slice) {
+            return measure(slice, Before::sleep);
+          }};
 }
 
 } // namespace ringfleet::bench

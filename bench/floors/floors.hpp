@@ -16,6 +16,9 @@ namespace ringfleet::bench {
 // Two processes wake each other with a bare futex.
 [[nodiscard]] Row floor_futex();
 
+// The same, and both have been asleep for a millisecond when the client begins.
+[[nodiscard]] Row floor_futex_from_sleep();
+
 // memcpy of the payload, there and back, between buffers of the same size and cache state.
 [[nodiscard]] Row floor_memcpy(std::size_t bytes);
 

@@ -47,6 +47,11 @@ bool agrees(const Parameters& parameters, std::string_view suffix) {
   return true;
 }
 
+bool is_meant(const Row& row, const std::string& name) {
+  const auto at = std::min(name.find('@'), name.size());
+  return row.name == name.substr(0, at) && agrees(row.parameters, std::string_view(name).substr(at));
+}
+
 } // namespace
 
 Experiment::Experiment(std::string name, Options options, Row gate)
@@ -65,7 +70,7 @@ void Experiment::add(Row row) {
 
 void Experiment::add_ratio(std::string numerator, std::string denominator, RatioKind kind, std::string suffix) {
   const bool is_missing = std::any_of(missing_.begin(), missing_.end(), [&](const Row& row) {
-    return (row.name == numerator || row.name == denominator) && agrees(row.parameters, suffix);
+    return (is_meant(row, numerator) || is_meant(row, denominator)) && agrees(row.parameters, suffix);
   });
   if (is_missing) {
     return;
@@ -121,8 +126,9 @@ bool Experiment::enough() const {
 }
 
 std::size_t Experiment::index_of(const std::string& name, const std::string& suffix) const {
-  const auto found = std::find_if(rows_.begin(), rows_.end(),
-                                  [&](const Row& row) { return row.name == name && agrees(row.parameters, suffix); });
+  const auto found = std::find_if(rows_.begin(), rows_.end(), [&](const Row& row) {
+    return is_meant(row, name) && agrees(row.parameters, suffix);
+  });
   if (found == rows_.end()) {
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("a ratio names the row '{}{}', which does not exist", name, suffix));

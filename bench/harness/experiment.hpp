@@ -49,7 +49,7 @@ public:
   // A row that is missing is said to be, in the result and on stderr, and its ratios are left out.
   void add(Row row);
   // Both are names of rows; `suffix` tells apart what else the rows differ in ("@bytes=64", "@bytes=8,readers=3"): of
-  // several rows of a name the first whose parameters agree with it is meant.
+  // several rows of a name the first whose parameters agree with it is meant. A name may have such a suffix of its own.
   void add_ratio(std::string numerator, std::string denominator, RatioKind kind, std::string suffix = {});
 
   // Measures, prints, and returns the exit code of the program: 1 when a row failed, which is printed.

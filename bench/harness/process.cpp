@@ -90,8 +90,9 @@ void PeerProcess::expect_alive() {
   }
 }
 
-SharedMemory::SharedMemory(std::size_t bytes)
-    : base_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0)),
+SharedMemory::SharedMemory(std::size_t bytes, Pages pages)
+    : base_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_ANONYMOUS | (pages == Pages::at_once ? MAP_POPULATE : 0), -1, 0)),
       bytes_(bytes) {
   if (base_ == MAP_FAILED) {
     throw Error::from_errno(fmt::format("map {} bytes of shared memory", bytes), errno);

@@ -48,10 +48,12 @@ private:
   pid_t pid_ = -1;
 };
 
+enum class Pages { at_once, when_touched };
+
 // Zeroed anonymous memory that a child forked later shares, for as long as the object lives.
 class SharedMemory {
 public:
-  explicit SharedMemory(std::size_t bytes);
+  explicit SharedMemory(std::size_t bytes, Pages pages = Pages::at_once);
   ~SharedMemory();
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -27,6 +28,10 @@ constexpr std::array quantiles{
 
 double rounded(double value) {
   return std::round(value * 10) / 10;
+}
+// Of facts, which are as small as a share of a core or as large as a process.
+double four_digits(double value) {
+  return std::abs(value) >= 1'000 ? std::round(value) : std::stod(fmt::format("{:.4g}", value));
 }
 double rounded_ratio(double value) {
   return std::round(value * 1000) / 1000;
@@ -57,7 +62,7 @@ Json row_json(const RowResult& row) {
     json["ops_per_s"] = rounded(row.ops_per_s);
   }
   for (const auto& [name, value] : row.facts) {
-    json[name] = rounded(value);
+    json[name] = four_digits(value);
   }
   return json;
 }
@@ -164,7 +169,7 @@ void print_table(const Result& result) {
     line.erase(line.find_last_not_of(' ') + 1);
     fmt::print("{}\n", line);
     for (const auto& [name, value] : row.facts) {
-      fmt::print("  {} = {:.1f}\n", name, value);
+      fmt::print("  {} = {}\n", name, four_digits(value));
     }
   }
 

@@ -5,7 +5,9 @@
 #include "harness/experiment.hpp"
 #include "harness/stopwatch.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <thread>
 #include <utility>
 
 namespace ringfleet::bench {
@@ -31,6 +33,26 @@ template <typename Trip>
     ++trips;
   }
   sample.ops_per_s = static_cast<double>(trips) / seconds_of(after - begin);
+  return sample;
+}
+
+// The same, but both sides have long gone to sleep when a trip begins: the client sleeps before it, for ten times as
+// long as anybody looks before parking. Sleeping is not in the sample.
+template <typename Trip>
+[[nodiscard]] Sample time_trips_from_sleep(const Slice& slice, Trip&& trip) {
+  constexpr auto rest = std::chrono::milliseconds(1);
+  constexpr unsigned warm_ups = 3;
+  for (unsigned i = 0; i < warm_ups; ++i) {
+    trip();
+  }
+  Sample sample;
+  const Ticks end = stamp() + ticks_of(slice.seconds);
+  do {
+    std::this_thread::sleep_for(rest);
+    const Ticks before = stamp();
+    trip();
+    sample.latency.record(stamp() - before);
+  } while (stamp() < end);
   return sample;
 }
 

@@ -1,0 +1,119 @@
+// T8, fault 7: lines of the member table change hands under every interleaving within the bounds, with deaths anywhere.
+// And the owner line, which is read while owners come, go and die.
+
+#include "../scale.hpp"
+#include "../seed.hpp"
+#include "member_world.hpp"
+#include "ringfleet/ring/owner_line.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <doctest/doctest.h>
+
+using namespace ringfleet;
+using namespace ringfleet::explore;
+
+namespace {
+
+#ifdef __OPTIMIZE__
+constexpr std::uint64_t scale_down = test::scale_down;
+#else
+constexpr std::uint64_t scale_down = 4 * test::scale_down;
+#endif
+
+template <class MakeWorld>
+void walk(std::string_view name, Bounds bounds, MakeWorld&& make) {
+  bounds.executions_max = test::rounds_or(200'000 / scale_down);
+  auto report = Scheduler::explore(bounds, make);
+  CHECK(report.failure == "");
+  std::string text(name);
+  text.append(": ").append(std::to_string(report.executions)).append(" executions");
+  text.append(report.is_exhausted ? ", all" : "").append("; ").append(std::to_string(report.deaths)).append(" deaths");
+  if (!report.is_exhausted) {
+    bounds.executions_max /= 5;
+    bounds.preemptions += 3;
+    bounds.random_seed = test::seed_or(1);
+    report = Scheduler::explore(bounds, make);
+    CAPTURE(bounds.random_seed);
+    CHECK(report.failure == "");
+    text.append("; and ").append(std::to_string(report.executions)).append(" at random");
+  }
+  MESSAGE(text);
+}
+
+void walk_members(std::string_view name, const MemberShape& shape, const Bounds& bounds) {
+  walk(name, bounds, [&] { return std::make_unique<MemberWorld>(shape); });
+}
+
+// Owners follow each other; the last may die while it writes.
+struct OwnerWorld {
+  static ring::Owner owner_of(std::uint64_t generation) {
+    return {.state = ring::OwnerState::owned,
+            .generation = generation,
+            .process = {static_cast<std::int32_t>(generation * 10), generation * 100},
+            .pid_namespace = generation * 1'000,
+            .boot_id = {generation, ~generation}};
+  }
+  OwnerWorld() { ring::write_owner<ExploredAtomics>(line_, owner_of(1)); }
+
+  unsigned processes() const { return 2; }
+  bool is_mortal(unsigned process) const { return process == 0; }
+  void run(unsigned process) {
+    if (process == 0) {
+      ring::end_ownership<ExploredAtomics>(line_, ring::OwnerState::absent);
+      ring::write_owner<ExploredAtomics>(line_, owner_of(2));
+      return;
+    }
+    for (int looks = 0; looks < 3; ++looks) {
+      const auto owner = ring::read_owner<ExploredAtomics>(line_);
+      if (owner && owner->state == ring::OwnerState::owned && *owner != owner_of(owner->generation)) {
+        wrong_ = "an owner was read that never was";
+      }
+    }
+  }
+  std::string verdict(const Outcome&) {
+    const auto last = ring::read_owner<ExploredAtomics>(line_);
+    if (!last || (last->state == ring::OwnerState::owned && *last != owner_of(last->generation))) {
+      return "the line is not consistent at rest";
+    }
+    return wrong_;
+  }
+
+  ring::OwnerLine line_{};
+  std::string wrong_;
+};
+
+} // namespace
+
+TEST_CASE("members, explored: of claimers of one id at most one is in, whoever dies") {
+  walk_members("2 of one id, 2 lines", {.claimers = {"a", "a"}, .lines = 2}, {.preemptions = 2, .deaths = 1});
+  walk_members("2 of one id, delayed stores", {.claimers = {"a", "a"}, .lines = 2},
+               {.preemptions = 1, .deaths = 0, .delays = 2});
+  walk_members("3 of one id, 2 lines", {.claimers = {"a", "a", "a"}, .lines = 2}, {.preemptions = 1, .deaths = 1});
+}
+
+TEST_CASE("members, explored: no two have one line") {
+  walk_members("2 strangers, 1 line", {.claimers = {"", ""}, .lines = 1}, {.preemptions = 2, .deaths = 1});
+  walk_members("2 ids, 1 line", {.claimers = {"a", "b"}, .lines = 1, .leaves = true}, {.preemptions = 2, .deaths = 1});
+  walk_members("2 ids, 2 lines, 1 owner", {.claimers = {"a", "b"}, .lines = 2, .owners = 1},
+               {.preemptions = 1, .deaths = 2});
+}
+
+TEST_CASE("members, explored: a dead member's line is cleared by the owner while its successor takes it") {
+  walk_members("successor and owner", {.claimers = {"a"}, .lines = 1, .leaves_dead = true, .owners = 1},
+               {.preemptions = 3, .deaths = 1});
+  walk_members("successor, 2 owners, 2 deaths", {.claimers = {"a"}, .lines = 1, .leaves_dead = true, .owners = 2},
+               {.preemptions = 1, .deaths = 2});
+  walk_members("2 successors and owner", {.claimers = {"a", "a"}, .lines = 2, .leaves_dead = true, .owners = 1},
+               {.preemptions = 1, .deaths = 1});
+  walk_members("successor leaves again", {.claimers = {"a", "a"}, .lines = 1, .leaves_dead = true, .leaves = true},
+               {.preemptions = 2, .deaths = 1});
+}
+
+TEST_CASE("owner line, explored: an owner is read whole or not at all (killed while it writes)") {
+  walk("owners follow each other", {.preemptions = 4, .deaths = 1}, [] { return std::make_unique<OwnerWorld>(); });
+  walk("with delayed stores", {.preemptions = 2, .deaths = 1, .delays = 1},
+       [] { return std::make_unique<OwnerWorld>(); });
+}

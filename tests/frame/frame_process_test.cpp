@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <memory>
 #include <random>
+#include <utility>
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -148,6 +149,8 @@ TEST_CASE("frame: a writer that dies before any one of its accesses leaves a beg
   for (std::uint64_t dies_before = 1; has_died; ++dies_before) {
     CAPTURE(dies_before);
     REQUIRE(dies_before < 2'000);
+    // As in a new segment: a ring never begins on the records of another one.
+    std::ranges::fill(shared.blocks, FrameBlock{});
     ring::format_ring(shared.memory(), dies_before);
     std::memset(shared.arena, 0, sizeof(ArenaLines));
     const auto child = fork();
@@ -158,6 +161,8 @@ TEST_CASE("frame: a writer that dies before any one of its accesses leaves a beg
     // Joins while the writer writes, or before, or afterwards.
     auto blocks = BlockReader::join(shared.memory(), 0, {.from = ring::JoinFrom::oldest}, between_processes);
     REQUIRE(blocks);
+    // What was written when it joined may be more than seven eighths of the ring.
+    bool may_miss_some = ring::is_before(dies_before, blocks->position());
     LoanViews views;
     REQUIRE(views.open(1, shared.arena));
     MessageReader reader(*blocks, {.max_message = 16'384, .arenas = &views});
@@ -169,6 +174,9 @@ TEST_CASE("frame: a writer that dies before any one of its accesses leaves a beg
       Label label{};
       REQUIRE(view.bytes.size() >= sizeof(label));
       std::memcpy(&label, view.bytes.data(), sizeof(label));
+      if (std::exchange(may_miss_some, false)) {
+        next = label.number;
+      }
       CHECK(label.number == next++);
       CHECK(is_message(view.bytes.subspan(sizeof(label)), salt_of(label)));
     };

@@ -72,7 +72,15 @@ def restart_and_resume(scene):
         assert said == ["new: ticks 1 to 300", "resumed: ticks 301 to 1000"], said
 
 
-CASES = {case.__name__: case for case in (ticks, ticks_1p3c, typed_messages, big_frames_zero_copy, restart_and_resume)}
+def epoll_reader(scene):
+    said = scene.output(scene.start("epoll_reader"))
+    assert said == ["10000 ticks in order"], said
+
+
+CASES = {
+    case.__name__: case
+    for case in (ticks, ticks_1p3c, typed_messages, big_frames_zero_copy, restart_and_resume, epoll_reader)
+}
 
 
 def main():

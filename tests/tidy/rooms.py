@@ -28,6 +28,7 @@ THIRD_PARTY = [
     ("fmt/", ["lib", "runner", "tools"]),
     ("boost/interprocess/", ["lib/ringfleet/os"]),
     ("boost/lockfree/", ["lib/ringfleet/fleet"]),
+    ("boost/asio/", ["docs/examples"]),
     ("boost/", []),
     ("toml++/", ["lib/ringfleet/fleet"]),
     ("openssl/", ["lib/ringfleet/fleet"]),

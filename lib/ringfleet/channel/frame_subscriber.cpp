@@ -38,14 +38,15 @@ ring::RingSpace attach(const memory::Place& place, const SubscriberOptions& opti
   return ring::RingSpace::attach(place, expected);
 }
 
-// For reliable and lossy readers alike.
+// For reliable and lossy readers alike. `latest` was read before the reader shows its gate: it begins there, so that
+// a publisher which has seen the gate knows that nothing from then on is missed.
 template <class Options>
-Options join_options(const SubscriberOptions& options, const ring::Membership& membership) {
+Options join_options(const SubscriberOptions& options, const ring::Membership& membership, std::uint64_t latest) {
   if (membership.resume_from()) {
     return {.from = ring::JoinFrom::sequence, .position = *membership.resume_from()};
   }
   switch (options.from) {
-  case From::latest: return {.from = ring::JoinFrom::latest};
+  case From::latest: return {.from = ring::JoinFrom::sequence, .position = latest};
   case From::oldest: return {.from = ring::JoinFrom::oldest};
   case From::sequence: break;
   }
@@ -64,7 +65,8 @@ struct BasicFrameSubscriber<Kind>::State {
         file("subscriber", space.place().name(), wanted.counters) {
     production = owner.look();
     using Options = std::conditional_t<Kind::role == ring::MemberRole::lossy, ring::LossyOptions, ring::JoinOptions>;
-    auto joined = RingReader::join(Kind::memory(space), membership.line(), join_options<Options>(wanted, membership),
+    auto joined = RingReader::join(Kind::memory(space), membership.line(),
+                                   join_options<Options>(wanted, membership, Kind::finished(space)),
                                    {.waiting = space.facts().waiting,
                                     .obituary = &obituary,
                                     .dead = &owner.dead(),

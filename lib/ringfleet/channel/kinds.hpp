@@ -34,6 +34,8 @@ struct OneProducer {
   [[nodiscard]] static std::uint64_t published(const ring::RingSpace& space) {
     return space.lines().producer->cursor.observe();
   }
+  // Everything below it can be read.
+  [[nodiscard]] static std::uint64_t finished(const ring::RingSpace& space) { return published(space); }
 };
 
 // Several publishers, in any processes, one order for all readers.
@@ -54,6 +56,9 @@ struct ManyProducers {
   }
   [[nodiscard]] static std::uint64_t published(const ring::RingSpace& space) {
     return ring::latest_claim(space.shared_lines()).end();
+  }
+  [[nodiscard]] static std::uint64_t finished(const ring::RingSpace& space) {
+    return ring::first_unfinished(space.shared_lines());
   }
 };
 

@@ -50,17 +50,23 @@ TEST_CASE("fork: a lock ends with its holder although a child of the holder live
   ScratchDirectory directory;
   const auto path = directory / "lock";
   int ends[2];
+  int began[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(began, O_CLOEXEC) == 0);
   const Descriptor read_end(ends[0]);
   Descriptor write_end(ends[1]); // closed at the end of this test, which ends the grandchild
+  const Descriptor began_read(began[0]);
+  const Descriptor began_write(began[1]);
   const auto pid = test::fork_child([&] {
     const auto lock = FileLock::try_acquire(path);
     const auto grandchild = test::fork_child([&] {
       write_end.reset();
-      char none = 0;
-      return static_cast<int>(::read(read_end.get(), &none, 1));
+      char byte = 0;
+      return static_cast<int>(::write(began_write.get(), &byte, 1) + ::read(read_end.get(), &byte, 1));
     });
-    return lock && grandchild > 0 && ::raise(SIGKILL) == 0 ? 0 : 1;
+    char byte = 0;
+    const bool has_begun = ::read(began_read.get(), &byte, 1) == 1;
+    return lock && grandchild > 0 && has_begun && ::raise(SIGKILL) == 0 ? 0 : 1;
   });
   CHECK(test::wait_for_child(pid) == ExitStatus{.signalled = true, .code = SIGKILL});
   CHECK(FileLock::try_acquire(path));

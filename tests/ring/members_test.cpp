@@ -241,7 +241,8 @@ TEST_CASE("members: 64 processes join, are killed in any order, and no line is l
     std::vector<std::unique_ptr<ChildWord>> words;
     for (int i = 0; i < 64; ++i) {
       words.push_back(std::make_unique<ChildWord>());
-      children.push_back(joining_child(scratch.place(), round == 0 ? "" : "m" + std::to_string(i), 0, *words[i], 1));
+      children.push_back(
+          joining_child(scratch.place(), round == 0 ? "" : "m" + std::to_string(i), 0, *words.back(), 1));
     }
     for (auto& word : words) {
       REQUIRE(word->wait_for(1));

@@ -240,7 +240,7 @@ TEST_CASE("channel: counters of both ends are exact, and gone with an orderly en
   const ScratchChannel channel;
   std::vector<std::string> files;
   const auto snapshot_of = [&](std::string_view role) {
-    for (const auto& path : counter::list_counter_files(os::fleet_directory_path(counters_group))) {
+    for (const auto& path : counter::list_counter_files(os::fleet_directory_path(os::channels_directory))) {
       auto snapshot = counter::CounterSnapshot::read(path);
       if (snapshot.role == role) {
         return snapshot;
@@ -271,7 +271,7 @@ TEST_CASE("channel: counters of both ends are exact, and gone with an orderly en
     CHECK(read.value("empty") == 1);
     CHECK(read.value("lag") == 0);
   }
-  CHECK(counter::list_counter_files(os::fleet_directory_path(counters_group)).empty());
+  CHECK(counter::list_counter_files(os::fleet_directory_path(os::channels_directory)).empty());
 }
 
 TEST_CASE("channel: a handle in a forked child is refused by name") {

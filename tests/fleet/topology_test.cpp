@@ -193,6 +193,7 @@ TEST_CASE("topology: a whole file that is wrong is refused where it is wrong") {
       {"[fleet]\nstop_timeout = 5\n[[module]]\nid=\"a\"\npath=\"echo.so\"\n", 2, "fleet.stop_timeout", "unit"},
       {"[[module]]\npath = \"echo.so\"\n", 1, "module.id", "the key is missing"},
       {"[[module]]\nid = \"echo\"\n", 1, "module.path", "the key is missing"},
+      {"[fleet]\nname = \"channels\"\n[[module]]\nid = \"x\"\npath = \"echo.so\"\n", 2, "fleet.name", "taken by the counters"},
       {"[[module]]\nid = \"-x\"\npath = \"echo.so\"\n", 2, "module.id", "begins with '-'"},
       {"[[module]]\nid = \"a\\u0007\"\npath = \"echo.so\"\n", 2, "module.id", "byte 0x07 is not allowed"},
       {"[[module]]\nid = 5\npath = \"echo.so\"\n", 2, "module.id", "5 is an integer"},

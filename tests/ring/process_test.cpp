@@ -1,19 +1,20 @@
 // The ring between processes: order and completeness, deaths, and what enters the kernel.
 
 #include "../os/forked_child.hpp"
+#include "../os/no_system_calls.hpp"
 #include "ring_fixture.hpp"
 
 #include <csignal>
 
 #include <doctest/doctest.h>
 
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <unistd.h>
 
 using namespace ringfleet;
 using namespace ringfleet::ring;
 using namespace ringfleet::ring::test;
+using ringfleet::test::end_thread;
+using ringfleet::test::forbid_system_calls;
 using ringfleet::test::fork_child;
 using ringfleet::test::in_forked_child;
 using ringfleet::test::wait_for_child;
@@ -44,17 +45,6 @@ void check_completeness(unsigned readers, std::uint64_t batch, const BarrierOpti
   for (const auto child : children) {
     CHECK(wait_for_child(child).code == 0);
   }
-}
-
-// From here on this process may read, write and end; anything else kills it.
-void forbid_system_calls() {
-  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) {
-    ::_exit(77);
-  }
-}
-[[noreturn]] void end(int code) {
-  ::syscall(SYS_exit, code); // exit_group is forbidden, too
-  __builtin_unreachable();
 }
 
 } // namespace
@@ -176,7 +166,7 @@ TEST_CASE("ring: publishing and reading without anybody parked make no system ca
         wrong += reader->poll([&](std::uint64_t value) { wrong += value != expected++; }).count != 5;
         wrong += lossy->poll([](std::uint64_t) {}).count != 5;
       }
-      end(wrong == 0 ? 0 : 1);
+      end_thread(wrong == 0 ? 0 : 1);
     });
     if (status.code == 77 && !status.signalled) {
       MESSAGE("this machine has no seccomp: not shown");

@@ -40,12 +40,12 @@ CounterFile::CounterFile(std::string_view role, std::string_view channel, bool i
   if (!is_wanted) {
     return;
   }
-  const auto directory = os::create_fleet_directory(counters_group);
+  const auto directory = os::create_fleet_directory(os::channels_directory);
   remove_dead(directory, role, channel);
   path_ = fmt::format("{}/{}-{}.{}", counter::counter_directory(directory), role, ::getpid(), next_number());
   ::unlink(path_.c_str()); // of an earlier process with this pid
   writer_ = std::make_unique<counter::CounterWriter>(
-      path_, counter::CounterOwner{.fleet = std::string(counters_group),
+      path_, counter::CounterOwner{.fleet = std::string(os::channels_directory),
                                    .role = std::string(role),
                                    .name = std::string(channel),
                                    .serial = static_cast<std::uint64_t>(::getpid())});

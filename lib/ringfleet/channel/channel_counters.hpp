@@ -13,9 +13,6 @@
 
 namespace ringfleet::channel {
 
-// The directory below the runtime base in which channels have their counters; no fleet can have this name.
-inline constexpr std::string_view counters_group = "channels";
-
 class CounterFile {
 public:
   // Throws Error as counter::CounterWriter does. Without `is_wanted` nothing is made and the counters count nothing.

@@ -1,6 +1,7 @@
 #include "ringfleet/fleet/name.hpp"
 
 #include "ringfleet/base/limits.hpp"
+#include "ringfleet/os/runtime_directory.hpp"
 
 #include <fmt/format.h>
 
@@ -30,6 +31,13 @@ std::string name_problem(std::string_view name) {
     return fmt::format("the name \"{}\" begins with '{}'", name, name.front());
   }
   return {};
+}
+
+std::string fleet_name_problem(std::string_view name) {
+  if (name == os::channels_directory) {
+    return fmt::format("the name \"{}\" is taken by the counters of channels", name);
+  }
+  return name_problem(name);
 }
 
 } // namespace ringfleet::fleet

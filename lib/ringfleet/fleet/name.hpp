@@ -12,5 +12,7 @@ inline constexpr std::string_view name_rule =
 
 // What is wrong with the name; empty when nothing is.
 [[nodiscard]] std::string name_problem(std::string_view name);
+// The same for a fleet, whose directory lies beside that of the channels.
+[[nodiscard]] std::string fleet_name_problem(std::string_view name);
 
 } // namespace ringfleet::fleet

@@ -111,7 +111,7 @@ TopologyError::TopologyError(std::string_view file, std::vector<TopologyProblem>
 void check(const FleetSpec& fleet) {
   const std::string owner = "fleet";
   if (!fleet.name.empty()) {
-    require(owner, "fleet", "name", name_problem(fleet.name));
+    require(owner, "fleet", "name", fleet_name_problem(fleet.name));
   }
   require(owner, "fleet", "orphans", detail::orphans_problem(fleet.orphans));
   require(owner, "fleet", "drain_timeout", detail::timeout_problem(fleet.drain_timeout));

@@ -146,7 +146,7 @@ private:
   void read_fleet(const TopologyKey& key, const toml::node& node) {
     FleetSpec& fleet = topology_.fleet;
     if (key.name == "name") {
-      if (const auto text = text_of(key, node); text && accept(key, node, name_problem(*text))) {
+      if (const auto text = text_of(key, node); text && accept(key, node, fleet_name_problem(*text))) {
         fleet.name = *text;
       }
     } else if (key.name == "orphans") {

@@ -9,6 +9,9 @@
 
 namespace ringfleet::os {
 
+// The directory below the base in which channels, which belong to no fleet, have their counters.
+inline constexpr std::string_view channels_directory = "channels";
+
 // Where it would be; touches nothing. Reads the environment.
 [[nodiscard]] std::string runtime_base_path();
 

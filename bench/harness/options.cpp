@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <vector>
 
 #include <getopt.h>
 #include <sched.h>
@@ -23,6 +22,8 @@ constexpr const char* help = "usage: %s [--json] [--smoke] [--seconds S] [--roun
   std::exit(2);
 }
 
+} // namespace
+
 std::vector<int> usable_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -36,8 +37,6 @@ std::vector<int> usable_cores() {
   }
   return cores;
 }
-
-} // namespace
 
 Options parse_options(int argc, char** argv, int cores_needed) {
   static const option long_options[] = {

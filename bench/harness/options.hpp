@@ -3,6 +3,7 @@
 // The command line that every benchmark has, and the two cores it measures on.
 
 #include <string>
+#include <vector>
 
 namespace ringfleet::bench {
 
@@ -22,5 +23,8 @@ struct Options {
 // Reads the command line and picks the first and the last core this process may use. Ends the process: with 0 after
 // --help, with 2 for a wrong option, and with 77 (skipped) when fewer than `cores_needed` cores are there.
 [[nodiscard]] Options parse_options(int argc, char** argv, int cores_needed);
+
+// Those that this process may use.
+[[nodiscard]] std::vector<int> usable_cores();
 
 } // namespace ringfleet::bench

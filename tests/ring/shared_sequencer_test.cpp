@@ -104,6 +104,22 @@ TEST_CASE("shared_ring: a producer that leaves gives its number back") {
   CHECK(ring.producer().owner() == number);
 }
 
+TEST_CASE("shared_ring: a producer that leaves aborts what it has claimed and not published") {
+  SharedTestRing<std::uint64_t> ring(8);
+  auto reader = ring.reader(0);
+  auto survivor = ring.producer();
+  {
+    auto leaver = ring.producer();
+    std::uint64_t first = 0;
+    REQUIRE(leaver.try_claim(2, first) == ClaimResult::claimed);
+    REQUIRE(leaver.try_claim(1, first) == ClaimResult::claimed);
+    leaver.publish(first, 1);
+  }
+  CHECK(reader.available() == 1);
+  CHECK(reader.position() == 2);
+  CHECK(survivor.try_push(7) == ClaimResult::claimed);
+}
+
 TEST_CASE("shared_ring: whoever waits for a later claim says that an earlier wait was replaced") {
   SharedTestRing<std::uint64_t> ring(8);
   auto one = ring.producer();

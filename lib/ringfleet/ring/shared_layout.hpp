@@ -122,6 +122,12 @@ struct Claim {
   return lap << (64 - lap_bits) | claim.length << (owner_bits + fate_bits) | std::uint64_t{claim.owner} << fate_bits |
          static_cast<std::uint64_t>(claim.fate);
 }
+// Is it a claim of one position, committed? The usual case, told by one comparison: a walk need not wait for the length
+// that one descriptor says before it looks at the next.
+[[nodiscard]] constexpr bool is_single_committed(std::uint64_t descriptor, std::uint64_t lap) noexcept {
+  constexpr auto owner_mask = std::uint64_t{owners_max - 1} << fate_bits;
+  return (descriptor & ~owner_mask) == descriptor_of({.length = 1, .fate = Fate::committed}, lap);
+}
 // A claim of fate `none` when the descriptor belongs to another lap.
 [[nodiscard]] constexpr Claim claim_of_descriptor(std::uint64_t descriptor, std::uint64_t begin,
                                                   std::uint64_t lap) noexcept {

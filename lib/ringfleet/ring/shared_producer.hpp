@@ -2,7 +2,6 @@
 
 // The handle of one of many producers of a ring of T: claim, fill in place, publish or abort.
 
-#include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/ring/barrier.hpp"
 #include "ringfleet/ring/shared_owners.hpp"
@@ -20,8 +19,7 @@ namespace ringfleet::ring {
 
 // One thread of one process at a time; stop() from any thread. The memory must outlive it. When a producer dies, what
 // it has published is read like everything else; what it had claimed stops the readers there until a survivor, or
-// the next to join, has repaired it. It gives its number back when it ends; by then every claim is published or
-// aborted.
+// the next to join, has repaired it. When it ends it aborts what it has not published, and gives its number back.
 template <class T, class A = Atomics>
 class SharedProducer {
   static_assert(std::is_trivially_copyable_v<T>, "what lies in a ring has no constructor and no destructor");
@@ -43,8 +41,7 @@ public:
   }
   SharedProducer(SharedProducer&& other) noexcept
       : sequencer_(other.sequencer_), identity_(std::exchange(other.identity_, 0)), slots_(other.slots_),
-        mask_(other.mask_), barrier_(std::move(other.barrier_)), parks_(other.parks_), open_(other.open_),
-        wakes_(other.wakes_) {}
+        mask_(other.mask_), barrier_(std::move(other.barrier_)), parks_(other.parks_), wakes_(other.wakes_) {}
   SharedProducer& operator=(SharedProducer&& other) noexcept {
     SharedProducer moved(std::move(other));
     std::swap(sequencer_, moved.sequencer_);
@@ -53,7 +50,6 @@ public:
     std::swap(mask_, moved.mask_);
     std::swap(barrier_, moved.barrier_);
     std::swap(parks_, moved.parks_);
-    std::swap(open_, moved.open_);
     std::swap(wakes_, moved.wakes_);
     return *this;
   }
@@ -62,22 +58,18 @@ public:
   // Never waits, no system call. After `claimed`, slot(first) … slot(first + count - 1) are the caller's to fill, and
   // to publish or abort as one. 0 < `count` <= largest_claim().
   [[nodiscard]] ClaimResult try_claim(std::uint64_t count, std::uint64_t& first) noexcept {
-    const auto result = sequencer_.try_claim(count, first);
-    open_ += result == ClaimResult::claimed ? count : 0;
-    return result;
+    return sequencer_.try_claim(count, first);
   }
   // The same with slots that lie behind each other in memory: what is left before the end of the ring is claimed and
   // aborted where it is too little.
   [[nodiscard]] ClaimResult try_claim_contiguous(std::uint64_t count, std::uint64_t& first) noexcept {
-    const auto result = sequencer_.try_claim_contiguous(
+    return sequencer_.try_claim_contiguous(
         count, first, [this](std::uint64_t before, std::uint64_t after) noexcept { wake(before, after); });
-    open_ += result == ClaimResult::claimed ? count : 0;
-    return result;
   }
   // Waits for the slowest reader: a reader that is stopped stops the producers, a dead one until its line is vacated. A
-  // producer that dies or is stopped inside a claim does so as well. `full` at the deadline.
+  // producer that dies or is stopped inside a claim does so as well, and so do own claims that are still open. `full`
+  // at the deadline.
   [[nodiscard]] ClaimResult claim(std::uint64_t count, std::uint64_t& first, MonotonicNs deadline) {
-    RINGFLEET_ASSERT(open_ + count <= capacity(), "a claim that waits for what its own thread has not published yet");
     while (try_claim(count, first) == ClaimResult::full) {
       const auto blocker = sequencer_.blocker(count);
       if (!blocker) {
@@ -103,13 +95,11 @@ public:
   // A claim becomes visible as soon as all claims before it are finished. One release store; where readers may park
   // also a barrier, and one system call when somebody waits for it.
   void publish(std::uint64_t first, std::uint64_t count) noexcept {
-    open_ -= count;
     sequencer_.commit(first, count);
     wake(first, first + count);
   }
   // Readers never see the claim.
   void abort(std::uint64_t first, std::uint64_t count) noexcept {
-    open_ -= count;
     sequencer_.abort(first, count);
     wake(first, first + count);
   }
@@ -148,11 +138,15 @@ public:
     sequencer_.close();
     ring_shared_bell(*sequencer_.lines().shared, barrier_.options().shared);
   }
-  // The number may be given to somebody else. Nothing else may be called afterwards; more than once is fine.
+  // What is claimed and not published is aborted; the number may be given to somebody else. Nothing else may be called
+  // afterwards; more than once is fine.
   void leave() noexcept {
     if (const auto identity = std::exchange(identity_, 0); identity != 0) {
-      RINGFLEET_ASSERT(open_ == 0, "a producer leaves with a claim that is neither published nor aborted");
-      release_owner<A>(sequencer_.lines(), sequencer_.owner(), identity);
+      const auto& lines = sequencer_.lines();
+      if (ring::repair<A>(lines, sequencer_.owner(), identity) != 0) {
+        ring_shared_bell(*lines.shared, barrier_.options().shared);
+      }
+      release_owner<A>(lines, sequencer_.owner(), identity);
     }
   }
 
@@ -209,7 +203,6 @@ private:
   std::uint64_t mask_;
   Barrier barrier_;
   bool parks_;
-  std::uint64_t open_ = 0; // claimed, and neither published nor aborted
   std::uint64_t wakes_ = 0;
 };
 

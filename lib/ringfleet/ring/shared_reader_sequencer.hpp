@@ -167,17 +167,32 @@ private:
   }
 
   void walk() noexcept {
-    while (seen_ - position_ < lines_.capacity()) {
-      const auto claim = look_at<A>(lines_, seen_);
-      if (claim.fate == Fate::committed) {
-        seen_ = claim.end();
-      } else if (claim.fate == Fate::aborted && seen_ == position_) {
-        position_ = seen_ = claim.end();
-        gate_.advance(seen_);
-      } else {
-        break;
+    for (;;) {
+      const auto end = position_ + lines_.capacity();
+      auto seen = seen_;
+      // SYNC shared.descriptor: acquire; pairs with the release in SharedSequencer::commit. Receives: the slots.
+      while (seen != end && is_single_committed(A::load_acquire(lines_.descriptor(seen)), lines_.lap(seen))) {
+        ++seen;
+      }
+      seen_ = seen;
+      if (!is_before(seen, end) || !walk_claim()) {
+        return;
       }
     }
+  }
+  // Of any length and fate. False: the walk ends here.
+  [[nodiscard]] bool walk_claim() noexcept {
+    const auto claim = look_at<A>(lines_, seen_);
+    if (claim.fate == Fate::committed) {
+      seen_ = claim.end();
+      return true;
+    }
+    if (claim.fate != Fate::aborted || seen_ != position_) {
+      return false;
+    }
+    position_ = seen_ = claim.end();
+    gate_.advance(seen_);
+    return true;
   }
 
   Gate<A> gate_;

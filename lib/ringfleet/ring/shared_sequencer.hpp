@@ -153,44 +153,66 @@ private:
   template <bool is_contiguous, class Skipped>
   [[nodiscard]] ClaimResult claim(std::uint64_t count, std::uint64_t& first, Skipped&& skipped) noexcept {
     RINGFLEET_DEBUG_ASSERT(count != 0 && count <= largest_claim(), "a claim that can never succeed");
-    // SYNC shared.tail: acquire; pairs with the release below. Receives: every descriptor below the latest claim.
-    auto word = A::load_acquire(shared_->tail);
+    auto word = own_word_;
+    // Nobody has claimed since we did, as far as we know: one exchange, and nothing else is looked at. A word with our
+    // number was written by us, so it is the very claim that we remember. Where it fails it has also brought the line.
+    if (own_end_ == finished_end_ && !is_before(granted_, own_end_ + count) &&
+        fitting_length<is_contiguous>(own_end_, count) == count) [[likely]] {
+      if (move_tail(word, own_end_, count)) [[likely]] {
+        first = own_end_ - count;
+        return ClaimResult::claimed;
+      }
+    } else {
+      // SYNC shared.tail: acquire; pairs with the release in move_tail. Receives: every descriptor below the latest
+      // claim.
+      word = A::load_acquire(shared_->tail);
+    }
     for (;;) {
       A::step("shared.tail_seen");
       // SYNC shared.granted: acquire; pairs with the release in extend. Receives: that the slots are not used any more.
-      const auto granted = A::load_acquire(shared_->granted);
-      const auto latest = claim_of_tail(word, granted);
+      granted_ = A::load_acquire(shared_->granted);
+      const auto latest = claim_of_tail(word, granted_);
       const auto end = latest.end();
-      auto length = count;
-      if constexpr (is_contiguous) {
-        const auto left = capacity_ - (end & (capacity_ - 1));
-        length = left < count ? left : count;
-      }
-      if (is_before(granted, end + length) && !extend(end, length)) [[unlikely]] {
+      const auto length = fitting_length<is_contiguous>(end, count);
+      if (is_before(granted_, end + length) && !extend(end, length)) [[unlikely]] {
         return ClaimResult::full;
       }
-      if (latest.begin != finished_last_ && !describe<A>(lines_, latest)) [[unlikely]] {
+      if (end != finished_end_ && !describe<A>(lines_, latest)) [[unlikely]] {
         word = A::load_acquire(shared_->tail);
         continue;
       }
-      // SYNC shared.tail: exchange, release; pairs with the acquire above. Publishes: the descriptor of the claim
-      // before. When it fails, somebody else has claimed; `word` is what that was.
-      const auto claimed = tail_word({.begin = end, .length = length, .owner = owner_});
-      if (!A::compare_exchange(shared_->tail, word, claimed)) {
+      if (!move_tail(word, end, length)) {
         continue;
       }
-      A::step("shared.claimed");
       if constexpr (is_contiguous) {
         if (length != count) {
           abort(end, length);
           skipped(end, end + length);
-          word = claimed;
+          word = own_word_;
           continue;
         }
       }
       first = end;
       return ClaimResult::claimed;
     }
+  }
+  // `count`, or what is left before the end of the ring if that is less.
+  template <bool is_contiguous>
+  [[nodiscard]] std::uint64_t fitting_length(std::uint64_t position, std::uint64_t count) const noexcept {
+    return is_contiguous ? std::min(count, capacity_ - (position & (capacity_ - 1))) : count;
+  }
+  // False: somebody else has claimed, and `word` is what that was.
+  [[nodiscard]] bool move_tail(std::uint64_t& word, std::uint64_t begin, std::uint64_t length) noexcept {
+    const auto claimed = tail_word({.begin = begin, .length = length, .owner = owner_});
+    // SYNC shared.tail: exchange, release; pairs with the acquire in claim, and its own. Publishes: the descriptor of
+    // the claim before.
+    if (!A::compare_exchange(shared_->tail, word, claimed)) {
+      return false;
+    }
+    own_word_ = claimed;
+    own_end_ = begin + length;
+    A::step("shared.claimed");
+    return true;
   }
 
   void finish(std::uint64_t first, std::uint64_t count, Fate fate) noexcept {
@@ -200,7 +222,7 @@ private:
     // store: until it is finished only its owner and its helpers write this cell, and theirs is an exchange from an
     // older value.
     A::store_release(lines_.descriptor(first), descriptor_of(claim, lines_.lap(first)));
-    finished_last_ = first;
+    finished_end_ = claim.end();
     A::step("shared.finished");
   }
 
@@ -267,7 +289,10 @@ private:
   SharedLines* shared_;
   std::uint64_t capacity_;
   std::uint32_t owner_;
-  std::uint64_t finished_last_ = ~std::uint64_t{0}; // where the claim began that this producer finished last
+  std::uint64_t own_word_ = 0; // the latest claim of this producer, as it stood in the tail
+  std::uint64_t own_end_ = 0;
+  std::uint64_t granted_ = 0;                      // as last seen
+  std::uint64_t finished_end_ = ~std::uint64_t{0}; // of the claim that this producer finished last
   std::uint64_t step_;
   ActiveLines<A> active_;
 };

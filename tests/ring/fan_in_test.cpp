@@ -38,8 +38,8 @@ constexpr int patience_ms = 60'000;
 
 // T2
 TEST_CASE("fan_in: one wait over several rings, every element of each in order (3p1c over 3 rings)") {
-  const std::uint64_t total = 30'000 / scale_down;
-  auto rings = make_rings(3, 16);
+  const std::uint64_t total = 6'000 / scale_down;
+  auto rings = make_rings(3, 64);
   std::vector<ElementReader> readers;
   for (auto& ring : rings) {
     readers.push_back(std::move(*ElementReader::join(ring->memory(), 0, {}, parks)));

@@ -5,6 +5,7 @@
 #include "../scale.hpp"
 #include "ringfleet/counter/counter_snapshot.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
+#include "ringfleet/ring/fan_in.hpp"
 #include "ringfleet/ring/membership.hpp"
 
 #include <doctest/doctest.h>
@@ -138,6 +139,37 @@ TEST_CASE("channel: a subscriber that ends and comes back by its id misses nothi
   }
 }
 
+TEST_CASE("channel: one wait over several subscribers ends with a message of any, and with the death of a publisher") {
+  const ScratchChannel one; // T14
+  const ScratchChannel two;
+  Publisher<Tick> out(one.place());
+  const pid_t child = fork_child([&] {
+    const Publisher<Tick> silent(two.place());
+    ::pause();
+    return 0;
+  });
+  SubscriberOptions options;
+  options.wait_for_publisher = std::chrono::seconds(60);
+  Subscriber<Tick> first(one.place(), options);
+  Subscriber<Tick> second(two.place(), options);
+  ring::FanIn both;
+  CHECK(both.add(first.frames().ring()) == 0);
+  CHECK(both.add(second.frames().ring()) == 1);
+  std::thread writer([&] { CHECK(out.publish(tick(1)) == PublishResult::published); });
+  auto ready = both.wait(in_seconds(60));
+  CHECK(ready.result == ring::BarrierResult::reached);
+  CHECK(ready.index == 0);
+  CHECK(first.poll([](const Tick&) {}).messages == 1);
+  writer.join();
+  std::thread killer([&] { ::kill(child, SIGKILL); });
+  ready = both.wait(in_seconds(60));
+  CHECK(ready.result == ring::BarrierResult::reached);
+  CHECK(ready.index == 1);
+  CHECK(second.poll([](const Tick&) {}).ended == frame::ReadResult::detached);
+  killer.join();
+  wait_for_child(child);
+}
+
 TEST_CASE("channel: a publisher that waits for readers either has them or does not exist") { // T10
   const ScratchChannel channel;
   PublisherOptions options;
@@ -231,9 +263,24 @@ TEST_CASE("channel: with the action `fail` nothing is published while a required
   Publisher<Tick> out(channel.place(), options);
   out.check_readers();
   CHECK(out.publish(tick(0)) == PublishResult::readers_failed);
-  Subscriber<Tick> in(channel.place(), from_oldest("risk"));
-  out.check_readers();
+  const Subscriber<Tick> in(channel.place(), from_oldest("risk"));
   CHECK(out.publish(tick(0)) == PublishResult::published);
+}
+
+TEST_CASE("channel: with the action `fail` a required reader that stands still is missed until it reads") { // T11
+  const ScratchChannel channel;
+  PublisherOptions options = small_ring();
+  options.required.ids = {"risk"};
+  options.required.progress_timeout = std::chrono::milliseconds(1);
+  options.required.grace = std::chrono::milliseconds(1);
+  Publisher<Tick> out(channel.place(), options);
+  Subscriber<Tick> in(channel.place(), from_oldest("risk"));
+  while (out.try_publish(tick(0)) == PublishResult::published) {
+  }
+  CHECK(out.publish(tick(0), in_seconds(60)) == PublishResult::readers_failed);
+  CHECK(out.publish(tick(0), in_seconds(60)) == PublishResult::readers_failed);
+  in.poll([](const Tick&) {});
+  CHECK(out.publish(tick(0), in_seconds(60)) == PublishResult::published);
 }
 
 TEST_CASE("channel: counters of both ends are exact, and gone with an orderly end") { // T18

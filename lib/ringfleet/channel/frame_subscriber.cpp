@@ -35,7 +35,15 @@ ring::RingSpace attach(const memory::Place& place, const SubscriberOptions& opti
     return ring::RingSpace::await(place, expected, deadline_after(monotonic_now(), options.wait_for_publisher),
                                   for_owner);
   }
-  return ring::RingSpace::attach(place, expected);
+  try {
+    return ring::RingSpace::attach(place, expected);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::not_found) {
+      throw;
+    }
+    throw Error(ErrorCode::not_found, fmt::format("subscribe to {}: nobody has published there", place.text()),
+                "start its publisher, or wait for it (wait_for_publisher)", error.errno_value());
+  }
 }
 
 // For reliable and lossy readers alike. `latest` was read before the reader shows its gate: it begins there, so that

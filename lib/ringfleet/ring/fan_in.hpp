@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace ringfleet::ring {
@@ -25,17 +26,18 @@ concept Waitable = requires(R& reader) {
 // where they are and outlive it. It parks when all of them may.
 class FanIn {
 public:
-  // Of `options` only the obituary counts.
+  // Of `options` only the obituary counts; those of the readers are waited for as well.
   explicit FanIn(const BarrierOptions& options = {}) : barrier_(options) {}
 
   // Returns its index. Throws Error(limit_reached) when a thread cannot sleep on so many rings at once: a reader counts
-  // once, and once more for each reader that it follows; 126 in all.
+  // once, once more for each reader that it follows, and once more for an obituary of its own; 126 in all.
   template <Waitable R>
   std::size_t add(R& reader) {
+    auto source = std::make_unique<SourceOf<R>>(reader, barrier_.options().obituary);
     BellList bells(reader.options().shared);
-    reader.next_awaited().collect(bells);
+    source->collect(bells);
     admit(bells.words().size());
-    sources_.push_back(std::make_unique<SourceOf<R>>(reader));
+    sources_.push_back(std::move(source));
     barrier_.set_waiting(may_park(reader.options()) ? Waiting::park : Waiting::spin);
     return sources_.size() - 1;
   }
@@ -69,14 +71,19 @@ private:
   };
   template <class R>
   struct SourceOf final : Source {
-    explicit SourceOf(R& its_reader) : reader(its_reader) {}
+    SourceOf(R& its_reader, const memory::Obituary* watched)
+        : reader(its_reader), obituary(reader.options().obituary != watched ? reader.options().obituary : nullptr) {}
     [[nodiscard]] bool is_over() override { return reader.next_awaited().is_over(); }
     void announce() override { reader.next_awaited().announce(); }
     void collect(BellList& bells) override {
       bells.set_shared(reader.options().shared);
       reader.next_awaited().collect(bells);
+      if (obituary != nullptr) {
+        bells.add(obituary->park_word(obituary->value()));
+      }
     }
     R& reader;
+    const memory::Obituary* obituary; // its own: where it learns that its producer is dead
   };
   using Sources = std::vector<std::unique_ptr<Source>>;
 

@@ -133,6 +133,10 @@ std::optional<PublishResult> BasicFramePublisher<Kind>::State::refusal() {
       return PublishResult::no_readers;
     }
   }
+  if (has_failed()) {
+    // The missed may be back. One that stands still is not: a ring that is half full may have no room for a message.
+    look(Kind::published(space) - hot->writer.slowest_gate() >= space.facts().capacity / 2);
+  }
   const std::scoped_lock lock(required_mutex);
   hot->is_guarded = keeper.has_value() || required.has_failed();
   return required.has_failed() ? std::optional(PublishResult::readers_failed) : std::nullopt;

@@ -55,6 +55,10 @@ struct BasicFramePublisher<Kind>::State {
 
   // Publishing thread.
   void look(bool is_full);
+  [[nodiscard]] bool has_failed() {
+    const std::scoped_lock lock(required_mutex);
+    return required.has_failed();
+  }
 
   // attempt(until) writes; with 0 it must not wait; `needs_wait` from one that waited: try again. Ends when it is
   // written, or cannot be.

@@ -71,6 +71,22 @@ class Installed(unittest.TestCase):
         self.env["LD_LIBRARY_PATH"] = self.pkg_config("--variable=libdir")
         self.assertIn("equal", run(program, self.module_dir / "zstd_v1.so", env=self.env))
 
+    def test_pkg_config_says_how_to_build_the_first_program_of_the_transport(self):
+        flags = self.pkg_config("--cflags", "--libs").split()
+        channel = f"install-{os.getpid()}"
+        programs = [self.folder / "ticks_producer", self.folder / "ticks_consumer"]
+        for program in programs:
+            run(*COMPILER, "-std=c++20", SOURCE / f"docs/examples/{program.name}.cpp", "-o", program, *flags)
+        env = dict(self.env, LD_LIBRARY_PATH=self.pkg_config("--variable=libdir"))
+        try:
+            with subprocess.Popen([programs[0], channel], env=env) as producer:
+                ticks = run(programs[1], channel, env=env).splitlines()
+                self.assertEqual(producer.wait(), 0)
+        finally:
+            for path in Path("/dev/shm").glob(f"ringfleet.{channel}*"):
+                path.unlink()
+        self.assertEqual(ticks, [f"{number} 99.5" for number in range(1, 1001)])
+
     def test_the_programs_find_runner_and_modules_in_their_own_tree(self):
         program = self.bin / "ringfleet"
         answer = run(program, "call", self.module_dir / "echo.so", "echo", "--data", "hello", env=self.env)

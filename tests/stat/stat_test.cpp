@@ -191,9 +191,34 @@ TEST_CASE("stat: the JSON holds every number and every refusal") {
       ]
     }
   ],
+  "channels": [],
   "refused": []
 }
 )");
+}
+
+TEST_CASE("stat: the ends of channels have a table of their own, without the columns of calls") { // T18
+  const Runtime runtime;
+  const auto directory = runtime.fleet("channels");
+  CounterWriter reader(counter::counter_path(directory, "subscriber", 2),
+                       {.fleet = "channels", .role = "subscriber", .name = "ticks", .serial = 2});
+  reader.counter("messages").add(41);
+  reader.gauge("lag").set(3);
+  CounterWriter writer(counter::counter_path(directory, "publisher", 1),
+                       {.fleet = "channels", .role = "publisher", .name = "ticks", .serial = 1});
+  writer.counter("messages").add(44);
+  writer.counter("full").add(2);
+  writer.gauge("readers").set(1);
+  const auto pid = std::to_string(getpid());
+  const std::string gap(pid.size() > 3 ? pid.size() - 3 : 0, ' ');
+  CHECK(run("").out == "CHANNEL  END         " + gap +
+                           "PID  STATE  MESSAGES  BYTES  WAITS  READERS  LAG  MISSED  OTHERS\n"
+                           "ticks    publisher   " +
+                           pid +
+                           "  alive        44      -      -        1    -       -  full=2\n"
+                           "ticks    subscriber  " +
+                           pid + "  alive        41      -      -        -    3       -  -\n");
+  CHECK(run("-o json").out.find("\"channels\": [\n    {\n      \"role\": \"publisher\"") != std::string::npos);
 }
 
 TEST_CASE("stat: control characters in a file do not reach the terminal") {

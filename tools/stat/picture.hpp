@@ -23,7 +23,8 @@ struct RefusedFile {
 struct Picture {
   std::string directory;
   std::vector<FleetPicture> fleets;
-  std::vector<RefusedFile> refused; // files that are there and cannot be shown
+  std::vector<counter::CounterSnapshot> channels; // the ends of channels, by channel, publishers first
+  std::vector<RefusedFile> refused;               // files that are there and cannot be shown
 };
 
 // An empty name: all fleets. A fleet that does not exist is Error(not_found).

@@ -1,7 +1,6 @@
 #include "render.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 #include <vector>
 
@@ -16,8 +15,23 @@ using counter::Kind;
 using counter::SnapshotItem;
 
 // Items that have a column of their own; everything else goes to the last one as label=value.
-constexpr std::array<std::string_view, 2> text_columns = {"module", "version"};
-constexpr std::array<std::string_view, 5> number_columns = {"calls", "errors", "exceptions", "bytes_in", "bytes_out"};
+struct Columns {
+  std::vector<std::string_view> heads; // of the columns before the numbers
+  std::vector<std::string_view> texts;
+  std::vector<std::string_view> numbers;
+};
+
+const Columns& fleet_columns() {
+  static const Columns columns = {{"FLEET", "PROCESS", "PID", "STATE", "MODULE", "VERSION"},
+                                  {"module", "version"},
+                                  {"calls", "errors", "exceptions", "bytes_in", "bytes_out"}};
+  return columns;
+}
+const Columns& channel_columns() {
+  static const Columns columns = {
+      {"CHANNEL", "END", "PID", "STATE"}, {}, {"messages", "bytes", "waits", "readers", "lag", "missed"}};
+  return columns;
+}
 
 using Row = std::vector<std::string>;
 
@@ -28,9 +42,9 @@ std::string printable(std::string_view text) {
   return clean.empty() ? "-" : clean;
 }
 
-bool has_column(std::string_view label) {
-  return std::find(text_columns.begin(), text_columns.end(), label) != text_columns.end() ||
-         std::find(number_columns.begin(), number_columns.end(), label) != number_columns.end();
+bool has_column(const Columns& columns, std::string_view label) {
+  return std::ranges::find(columns.texts, label) != columns.texts.end() ||
+         std::ranges::find(columns.numbers, label) != columns.numbers.end();
 }
 
 const SnapshotItem* find(const CounterSnapshot& process, std::string_view label) {
@@ -43,21 +57,20 @@ std::string value_of(const SnapshotItem& item) {
   return item.kind == Kind::text ? printable(item.text) : std::to_string(item.value);
 }
 
-Row row_of(const std::string& fleet, const CounterSnapshot& process) {
-  Row row = {printable(fleet), fmt::format("{}-{}", printable(process.role), process.serial),
-             process.owner.pid == 0 ? "-" : std::to_string(process.owner.pid),
-             std::string(counter::to_string(process.state))};
-  for (const std::string_view label : text_columns) {
+Row row_of(const Columns& columns, Row row, const CounterSnapshot& process) {
+  row.push_back(process.owner.pid == 0 ? "-" : std::to_string(process.owner.pid));
+  row.emplace_back(counter::to_string(process.state));
+  for (const std::string_view label : columns.texts) {
     const SnapshotItem* item = find(process, label);
     row.push_back(item == nullptr ? printable(label == "module" ? process.name : "") : value_of(*item));
   }
-  for (const std::string_view label : number_columns) {
+  for (const std::string_view label : columns.numbers) {
     const SnapshotItem* item = find(process, label);
     row.push_back(item == nullptr ? "-" : value_of(*item));
   }
   std::string others;
   for (const SnapshotItem& item : process.items) {
-    if (!has_column(item.label)) {
+    if (!has_column(columns, item.label)) {
       others += fmt::format("{}{}={}", others.empty() ? "" : " ", printable(item.label), value_of(item));
     }
   }
@@ -65,17 +78,19 @@ Row row_of(const std::string& fleet, const CounterSnapshot& process) {
   return row;
 }
 
-} // namespace
-
-std::string as_table(const Picture& picture) {
-  std::vector<Row> rows = {{"FLEET", "PROCESS", "PID", "STATE", "MODULE", "VERSION", "CALLS", "ERRORS", "EXCEPTIONS",
-                            "BYTES_IN", "BYTES_OUT", "OTHERS"}};
-  for (const FleetPicture& fleet : picture.fleets) {
-    for (const CounterSnapshot& process : fleet.processes) {
-      rows.push_back(row_of(fleet.name, process));
-    }
+Row head_of(const Columns& columns) {
+  Row row(columns.heads.begin(), columns.heads.end());
+  for (const std::string_view label : columns.numbers) {
+    std::string head(label);
+    std::ranges::transform(head, head.begin(),
+                           [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+    row.push_back(std::move(head));
   }
-  const std::size_t numbers_from = 6;
+  row.emplace_back("OTHERS");
+  return row;
+}
+
+std::string aligned(const std::vector<Row>& rows, std::size_t numbers_from) {
   std::vector<std::size_t> widths(rows.front().size(), 0);
   for (const Row& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -93,6 +108,51 @@ std::string as_table(const Picture& picture) {
   return text;
 }
 
+nlohmann::ordered_json object_of(const CounterSnapshot& process) {
+  nlohmann::ordered_json entry;
+  entry["role"] = process.role;
+  entry["serial"] = process.serial;
+  entry["name"] = process.name;
+  entry["pid"] = process.owner.pid;
+  entry["state"] = counter::to_string(process.state);
+  entry["counters"] = nlohmann::ordered_json::object();
+  entry["texts"] = nlohmann::ordered_json::object();
+  for (const SnapshotItem& item : process.items) {
+    if (item.kind == Kind::text) {
+      entry["texts"][item.label] = item.text;
+    } else {
+      entry["counters"][item.label] = item.value;
+    }
+  }
+  return entry;
+}
+
+} // namespace
+
+std::string as_table(const Picture& picture) {
+  std::string text;
+  if (!picture.fleets.empty() || picture.channels.empty()) {
+    const auto& columns = fleet_columns();
+    std::vector<Row> rows = {head_of(columns)};
+    for (const FleetPicture& fleet : picture.fleets) {
+      for (const CounterSnapshot& process : fleet.processes) {
+        rows.push_back(row_of(
+            columns, {printable(fleet.name), fmt::format("{}-{}", printable(process.role), process.serial)}, process));
+      }
+    }
+    text += aligned(rows, columns.heads.size());
+  }
+  if (!picture.channels.empty()) {
+    const auto& columns = channel_columns();
+    std::vector<Row> rows = {head_of(columns)};
+    for (const CounterSnapshot& end : picture.channels) {
+      rows.push_back(row_of(columns, {printable(end.name), printable(end.role)}, end));
+    }
+    text += (text.empty() ? "" : "\n") + aligned(rows, columns.heads.size());
+  }
+  return text;
+}
+
 std::string as_json(const Picture& picture) {
   nlohmann::ordered_json root;
   root["directory"] = picture.directory;
@@ -100,24 +160,13 @@ std::string as_json(const Picture& picture) {
   for (const FleetPicture& fleet : picture.fleets) {
     nlohmann::ordered_json processes = nlohmann::ordered_json::array();
     for (const CounterSnapshot& process : fleet.processes) {
-      nlohmann::ordered_json entry;
-      entry["role"] = process.role;
-      entry["serial"] = process.serial;
-      entry["name"] = process.name;
-      entry["pid"] = process.owner.pid;
-      entry["state"] = counter::to_string(process.state);
-      entry["counters"] = nlohmann::ordered_json::object();
-      entry["texts"] = nlohmann::ordered_json::object();
-      for (const SnapshotItem& item : process.items) {
-        if (item.kind == Kind::text) {
-          entry["texts"][item.label] = item.text;
-        } else {
-          entry["counters"][item.label] = item.value;
-        }
-      }
-      processes.push_back(std::move(entry));
+      processes.push_back(object_of(process));
     }
     root["fleets"].push_back({{"name", fleet.name}, {"processes", std::move(processes)}});
+  }
+  root["channels"] = nlohmann::ordered_json::array();
+  for (const CounterSnapshot& end : picture.channels) {
+    root["channels"].push_back(object_of(end));
   }
   root["refused"] = nlohmann::ordered_json::array();
   for (const RefusedFile& file : picture.refused) {

@@ -22,9 +22,10 @@ enum class ReadResult : std::uint8_t {
   empty,
   malformed, // last_fault() says why; all that was published by then has been skipped, and reading goes on after it
   held,      // as many views are held as this reader can hold: release one
-  lapped,    // lossy readers: messages were overwritten before they were read; reading goes on at the latest
-  detached,  // nothing is left, and nothing more will come
-  evicted    // what was read and not released is void; join again
+  lapped,   // lossy readers: messages were overwritten before they were read; reading goes on where the reader was told
+            // to
+  detached, // nothing is left, and nothing more will come
+  evicted   // what was read and not released is void; join again
 };
 
 [[nodiscard]] constexpr const char* to_string(ReadResult result) noexcept {

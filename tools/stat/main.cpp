@@ -35,8 +35,8 @@ int show_once(const Options& options, bool clear_screen) {
   for (const stat::RefusedFile& file : picture.refused) {
     std::fprintf(stderr, "ringfleet-stat: %s\n", file.error.c_str());
   }
-  if (picture.fleets.empty()) {
-    std::fprintf(stderr, "ringfleet-stat: no fleet in '%s' (start one with: ringfleet up FILE)\n",
+  if (picture.fleets.empty() && picture.channels.empty()) {
+    std::fprintf(stderr, "ringfleet-stat: no fleet and no channel in '%s' (start one with: ringfleet up FILE)\n",
                  picture.directory.c_str());
   }
   return picture.refused.empty() ? shown : partly_shown;

@@ -38,7 +38,7 @@ void copy_once_into_spsc_queue(Experiment& experiment) {
       {.name = "baseline_spsc", .parameters = {{"bytes", std::to_string(bytes)}}, .measure = [](const Slice& slice) {
          struct Shared {
            StreamEnd end;
-           baseline::SpscQueue<std::array<std::byte, bytes>, frame_ring_bytes(bytes) / bytes> queue;
+           baseline::SpscQueue<std::array<std::byte, bytes>, frame_ring_bytes / bytes> queue;
          };
          SharedMemory memory(sizeof(Shared));
          auto& shared = memory.as<Shared>();
@@ -69,7 +69,7 @@ template <std::size_t bytes>
 void add_rows(Experiment& experiment) {
   experiment.add(through_frames("ours", bytes, ring::Waiting::spin));
   copy_once_into_spsc_queue<bytes>(experiment);
-  experiment.add(floor_memcpy_once(bytes, frame_ring_bytes(bytes)));
+  experiment.add(floor_memcpy_once(bytes, frame_ring_bytes));
   experiment.add(through_frames("ours_park", bytes, ring::Waiting::park));
   experiment.add(peer_crate("peer_myelon", {.kind = "stream", .transport = "myelon", .bytes = bytes}));
   experiment.add(peer_zeromq_stream(bytes));

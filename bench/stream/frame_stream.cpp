@@ -14,7 +14,7 @@ namespace ringfleet::bench {
 Sample stream_through_frames(const Slice& slice, std::size_t bytes, ring::Waiting waiting) {
   using Block = frame::FrameBlock;
   const ring::BarrierOptions options{.waiting = waiting, .shared = true};
-  RingInMemory<Block> ring(frame_ring_bytes(bytes) / sizeof(Block), 1);
+  RingInMemory<Block> ring(frame_ring_bytes / sizeof(Block), 1);
   auto blocks = ring::Reader<Block>::join(ring.memory(), 0, {}, options);
   frame::FrameReader<ring::Reader<Block>> reader(*blocks);
   OtherSide source(Beside::process, slice.server_core, [&] {

@@ -68,8 +68,14 @@ BasicFramePublisher<Kind>::claim_slowly(std::uint64_t bytes, MonotonicNs deadlin
 template <class Kind>
 typename BasicFramePublisher<Kind>::Writer::Loan
 BasicFramePublisher<Kind>::loan(std::uint64_t bytes, MonotonicNs deadline, PublishResult* why) {
-  state_->space.require_here();
   std::optional<typename Writer::Loan> loan;
+  if (!hot_->is_guarded) {
+    loan.emplace(hot_->writer.loan(bytes));
+    if (*loan) [[likely]] {
+      return std::move(*loan);
+    }
+  }
+  state_->space.require_here();
   auto refused = PublishResult::full;
   const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
     const auto slowest = hot_->writer.slowest_gate();
@@ -95,15 +101,18 @@ template <class Kind>
 PublishResult BasicFramePublisher<Kind>::commit(typename Writer::Loan& loan, std::span<const std::byte> part,
                                                 MonotonicNs deadline, std::uint16_t kind) {
   auto refused = PublishResult::full;
-  const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
-    if (until != 0) {
-      const auto slowest = hot_->writer.slowest_gate();
-      if (state_->wait_for_gates(slowest + 1, until) == ring::BarrierResult::stopped) {
-        return WriteResult::stopped;
+  auto result = hot_->is_guarded ? WriteResult::full : loan.commit(part, {.kind = kind});
+  if (result == WriteResult::full) [[unlikely]] {
+    result = state_->insist(deadline, refused, [&](MonotonicNs until) {
+      if (until != 0) {
+        const auto slowest = hot_->writer.slowest_gate();
+        if (state_->wait_for_gates(slowest + 1, until) == ring::BarrierResult::stopped) {
+          return WriteResult::stopped;
+        }
       }
-    }
-    return loan.commit(part, {.kind = kind});
-  });
+      return loan.commit(part, {.kind = kind});
+    });
+  }
   if (result != WriteResult::written) {
     return state_->refuse(result, refused);
   }

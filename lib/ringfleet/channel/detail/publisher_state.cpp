@@ -1,5 +1,6 @@
 #include "ringfleet/channel/detail/publisher_state.hpp"
 
+#include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/os/futex.hpp"
 
@@ -105,10 +106,9 @@ void BasicFramePublisher<Kind>::State::hold_beginning() {
   auto membership = ring::Membership::join(space, {}, deadline_after(monotonic_now(), std::chrono::seconds(1)));
   auto reader = Kind::RingReader::join(Kind::memory(space), membership.line(), {.from = ring::JoinFrom::latest},
                                        barrier_options());
-  if (reader) {
-    keeper.emplace(Keeper{std::move(membership), std::move(*reader)});
-    hot->is_guarded = true;
-  }
+  RINGFLEET_ASSERT(reader, "a line that was just taken is taken by somebody else");
+  keeper.emplace(Keeper{std::move(membership), std::move(*reader)});
+  hot->is_guarded = true;
 }
 
 template <class Kind>

@@ -157,12 +157,15 @@ TEST_CASE("fleet: the calls that a stopped runner had not started move on when i
   const Method echo = fleet.method("echo", "echo");
   REQUIRE(echo.call("warm").ok());
   const pid_t stopped = pid_of(fleet, "echo", 0);
+  const pid_t other = pid_of(fleet, "echo", 1);
   stop_process(stopped);
+  stop_process(other); // so that both lanes fill alike
   std::vector<PendingCall> calls;
   for (int i = 0; i < 40; ++i) {
     calls.push_back(echo.start(std::to_string(i), {20s}));
   }
   // Half of them wait in the stopped runner's lane. Its end sets them free.
+  REQUIRE(kill(other, SIGCONT) == 0);
   REQUIRE(kill(stopped, SIGKILL) == 0);
   int moved = 0;
   for (int i = 0; i < 40; ++i) {

@@ -45,16 +45,14 @@ std::string choose_fleet(std::string_view wanted) {
 
 RemoteScheduler::RemoteScheduler(std::string_view fleet_name, Nanoseconds timeout)
     : name_(choose_fleet(fleet_name)), timeout_(timeout),
-      channel_(os::Socket::connect(os::fleet_directory_path(name_) + "/control")),
-      watcher_(std::make_unique<memory::Watcher>(obituary_)) {
-  socket_watch_ = watcher_->watch(channel_.fd(), [this](memory::Watcher::Readiness) { read(); });
+      channel_(os::Socket::connect(os::fleet_directory_path(name_) + "/control")), watcher_(obituary_) {
+  socket_watch_ = watcher_.watch(channel_.fd(), [this](memory::Watcher::Readiness) { read(); });
 }
 
 RemoteScheduler::~RemoteScheduler() {
   if (core_) {
     core_->shut_down();
   }
-  watcher_.reset();
 }
 
 Error RemoteScheduler::gone() const {
@@ -173,7 +171,7 @@ void RemoteScheduler::read() {
 }
 
 void RemoteScheduler::scheduler_is_gone() {
-  watcher_->unwatch(socket_watch_);
+  watcher_.unwatch(socket_watch_);
   ClientCore* core = nullptr;
   {
     const std::lock_guard lock(mutex_);
@@ -185,7 +183,7 @@ void RemoteScheduler::scheduler_is_gone() {
     core->scheduler_died();
     // The runners go with their scheduler; each death is the kernel's word.
     for (auto& [serial, pidfd] : runners_) {
-      watcher_->watch_death(pidfd, [core, runner = serial] { core->runner_died(runner, "ended with its scheduler"); });
+      watcher_.watch_death(pidfd, [core, runner = serial] { core->runner_died(runner, "ended with its scheduler"); });
     }
   }
 }

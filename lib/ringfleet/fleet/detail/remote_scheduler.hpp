@@ -56,7 +56,7 @@ private:
   std::map<std::uint64_t, LaneOffer> offers_;       // lanes under way
   std::map<std::uint64_t, os::Descriptor> runners_; // pidfds by serial
   memory::Obituary obituary_;
-  std::unique_ptr<memory::Watcher> watcher_; // last: its thread uses everything above
+  memory::Watcher watcher_; // last: its thread uses everything above, and this until it has ended
 };
 
 } // namespace ringfleet::fleet

@@ -39,6 +39,7 @@ public:
       lines_[0].word = ring::MemberWord{ring::MemberState::joined, {1, 0}, 7}.pack();
       lines_[0].kept_position = ring::no_reader;
       readers_[0].gate.value = dead_position;
+      readers_[0].began = dead_position + 1;
     }
   }
 
@@ -112,9 +113,11 @@ private:
       const auto word = protocol.join(claim);
       const auto gate = 100 + process;
       readers_[claim.line].gate.publish<E>(gate);
+      E::store_release(readers_[claim.line].began, std::uint64_t{gate + 1});
       joined_[process] = {claim.line, gate, false};
       if (shape_.leaves) {
         E::store_release(lines_[claim.line].kept_position, std::uint64_t{gate});
+        E::store_release(readers_[claim.line].began, std::uint64_t{0});
         readers_[claim.line].gate.publish<E>(ring::no_reader);
         joined_[process]->has_left = true;
         protocol.leave(claim.line, word, !ring::is_empty(id), 0);

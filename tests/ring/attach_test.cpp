@@ -323,6 +323,7 @@ TEST_CASE("a ring file of an earlier boot is continued by its owner, and readers
     mine.leave_and_keep(3, 0);
     auto dead = Membership::join(owner.share(), {.id = "audit"}, monotonic_now());
     owner.lines().readers[dead.line()].gate.publish(5);
+    owner.lines().readers[dead.line()].began = 1 + 4;
     // As a machine that went down leaves it: the line is held, and boot ids are of then.
     const os::Descriptor file(::open(scratch.place().path("members").c_str(), O_RDONLY | O_CLOEXEC));
     std::vector<std::byte> bytes(16'384 - 4'096);

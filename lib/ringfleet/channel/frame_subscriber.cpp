@@ -107,6 +107,9 @@ struct BasicFrameSubscriber<Kind>::State {
 
   void leave(bool keep) noexcept {
     const auto position = reader->position();
+    if (keep) {
+      membership.remember(position);
+    }
     reader->leave();
     if (keep) {
       membership.leave_and_keep(position, deadline_after(monotonic_now(), options.keep_place));

@@ -20,6 +20,7 @@
 // looks again (`busy`), unless the other one has joined (`id_in_use`).
 
 #include "ringfleet/base/atomics.hpp"
+#include "ringfleet/ring/gate.hpp"
 #include "ringfleet/ring/member_word.hpp"
 #include "ringfleet/ring/ring_layout.hpp"
 
@@ -166,14 +167,22 @@ private:
   void finish_vacating(std::size_t line, const MemberWord& vacating, std::uint64_t kept_until) noexcept {
     auto& mine = lines_[line];
     const auto gate = readers_[line].gate.template observe<A>();
-    if (gate != no_reader) {
+    if (is_gating(gate) ? has_moved(line, gate) : gate != no_reader) {
       A::store_release(mine.kept_position, gate);
     }
     A::step("member.position_kept");
+    A::store_release(readers_[line].began, std::uint64_t{0});
     readers_[line].gate.template publish<A>(no_reader);
     A::step("member.gate_gone");
     A::store_release(mine.kept_until, kept_until);
     publish(line, vacating.with(is_empty(id_of(line)) ? MemberState::free : MemberState::kept));
+  }
+
+  // Who died while coming in, or before it had released anything, goes on where it was to go on: what had been
+  // overwritten by then it may not have been told.
+  [[nodiscard]] bool has_moved(std::size_t line, std::uint64_t gate) const noexcept {
+    const auto began = A::load_acquire(readers_[line].began);
+    return began != 0 && (gate != began - 1 || A::load_acquire(lines_[line].kept_position) == no_reader);
   }
 
   template <class IsDead>

@@ -121,11 +121,15 @@ void Membership::leave() noexcept {
   give_back(false, 0);
 }
 
-void Membership::leave_and_keep(std::uint64_t position, MonotonicNs kept_until) noexcept {
+void Membership::remember(std::uint64_t position) noexcept {
   if (holds_ && space_.is_here()) {
     Atomics::store_release(space_.members().lines[line_].kept_position, position);
-    give_back(true, kept_until);
   }
+}
+
+void Membership::leave_and_keep(std::uint64_t position, MonotonicNs kept_until) noexcept {
+  remember(position);
+  give_back(true, kept_until);
 }
 
 void Membership::give_back(bool keep, MonotonicNs kept_until) noexcept {

@@ -45,6 +45,8 @@ public:
   [[nodiscard]] std::optional<std::uint64_t> resume_from() const noexcept { return resume_from_; }
   [[nodiscard]] bool is_resumed() const noexcept { return is_resumed_; }
 
+  // Before its reader leaves: a death between that and leave_and_keep() does not lose the position.
+  void remember(std::uint64_t position) noexcept;
   // For good: the line is free for anybody. After the reader has left its gate. More than once is fine.
   void leave() noexcept;
   // Goes, and means to come back: id and position are kept at least until then. `position`: the first that is not read.

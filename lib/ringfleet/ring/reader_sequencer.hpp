@@ -179,6 +179,7 @@ private:
     if (begin != first_shown_) {
       gate_.advance(begin);
     }
+    gate_.begun();
     missed_ = options.from == JoinFrom::sequence ? begin - options.position : 0;
     seen_ = begin;
     return true;

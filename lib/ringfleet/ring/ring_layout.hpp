@@ -16,14 +16,17 @@
 //         |      bell      |     unused     |               |           follows[1]            |
 //    +192 +----------------+----------------+               +----------------+----------------+
 //         |             unused              |               |      bell      |     unused     |
-//    +256 +----------------+----------------+          +128 +----------------+----------------+
+//    +256 +----------------+----------------+               +----------------+----------------+
+//                                                           |              began              |
+//                                                      +128 +----------------+----------------+
 //
 // cursor: positions below it are published. limit: the producer writes at or beyond no position that is not below it.
 // closed: 1 when nothing more will be published. gate: the reader has finished with the positions below it;
 // `no_reader`: nobody is there; `lossy_reader`: somebody is there and holds nothing back. incarnation: how often this
-// line was taken. follows: a bit for each line whose gate this reader does not pass. awaited_*: what the parked thread
-// of that side waits for; bell: the word it sleeps on; see parking.hpp. A slot of position p is number p modulo the
-// capacity, a power of two.
+// line was taken. follows: a bit for each line whose gate this reader does not pass. began: 0 while its reader is still
+// coming in, afterwards 1 + the position at which it began; for whoever finds it dead. awaited_*: what the parked
+// thread of that side waits for; bell: the word it sleeps on; see parking.hpp. A slot of position p is number p modulo
+// the capacity, a power of two.
 //
 // Beside them lie an eviction mark for each reader line, written by the producer (the incarnation that it no longer
 // waits for; 0: none), and one line `joins` among the readers' lines: how often a line was taken, counted by whoever
@@ -58,7 +61,8 @@ struct ReaderLines {
   std::uint64_t follows[2];
   std::uint32_t bell;
   std::uint32_t unused_half;
-  std::uint64_t unused[3];
+  std::uint64_t began;
+  std::uint64_t unused[2];
 };
 
 static_assert(sizeof(ProducerLines) == 2 * cache_line_pair_bytes);
@@ -67,6 +71,7 @@ static_assert(offsetof(ProducerLines, closed) == 136 && offsetof(ProducerLines, 
 static_assert(sizeof(ReaderLines) == cache_line_pair_bytes);
 static_assert(offsetof(ReaderLines, awaited_cursor) == 64 && offsetof(ReaderLines, incarnation) == 72);
 static_assert(offsetof(ReaderLines, follows) == 80 && offsetof(ReaderLines, bell) == 96);
+static_assert(offsetof(ReaderLines, began) == 104);
 static_assert(std::is_standard_layout_v<ProducerLines> && std::is_trivially_copyable_v<ProducerLines>);
 static_assert(std::is_standard_layout_v<ReaderLines> && std::is_trivially_copyable_v<ReaderLines>);
 static_assert(8 * sizeof(ReaderLines::follows) >= reader_lines_max);

@@ -138,6 +138,7 @@ private:
     if (begin != first_shown_) {
       gate_.advance(begin);
     }
+    gate_.begun();
     position_ = seen_ = begin;
     return true;
   }

@@ -1,0 +1,318 @@
+// T7, T8, T11, fault 6: reliable readers in processes, dead at random accesses to shared words: while they claim their
+// line, join, wait, read, release, leave. They stop gating at once; the same id goes on where it was; the ledger is
+// exact.
+//
+// RINGFLEET_TEST_ROUNDS: how many deaths; RINGFLEET_TEST_SEED.
+
+#include "../scale.hpp"
+#include "../seed.hpp"
+#include "dying_atomics.hpp"
+#include "ringfleet/ring/member_protocol.hpp"
+#include "ringfleet/ring/process_judge.hpp"
+#include "ringfleet/ring/producer.hpp"
+#include "ringfleet/ring/reader.hpp"
+
+#include <array>
+#include <csignal>
+#include <new>
+#include <optional>
+#include <random>
+#include <string>
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+using namespace ringfleet;
+using namespace ringfleet::ring;
+using ringfleet::ring::test::DyingAtomics;
+
+namespace {
+
+constexpr std::size_t capacity = 64;
+constexpr unsigned workers = 3;
+constexpr std::size_t lines_total = workers + 1;
+constexpr BarrierOptions parks{.waiting = Waiting::park, .shared = true};
+
+struct Element {
+  std::uint64_t position;
+  std::uint64_t check;
+};
+std::uint64_t check_of(std::uint64_t position) {
+  return position * 0x9e37'79b9'7f4a'7c15 ^ 0x5bd1'e995;
+}
+
+// What a reader says about itself. Everything below `released` is behind it for sure; what lies from there up to
+// `handled` it had in hand.
+struct alignas(128) Account {
+  std::uint64_t is_told = 0; // it has joined and knows where; what follows is valid
+  std::uint64_t is_resumed = 0;
+  std::uint64_t from = 0; // where it was to go on; what was overwritten between there and `first` it was told
+  std::uint64_t first = 0;
+  std::uint64_t released = 0;
+  std::uint64_t handled = 0;
+  std::uint64_t missed = 0;
+  std::uint64_t read = 0;
+  std::uint64_t is_leaving_for_good = 0;
+  std::uint64_t wrong = 0;
+};
+
+struct Memory {
+  ProducerLines producer;
+  std::array<std::uint64_t, lines_total> evicted;
+  Sequence joins;
+  std::array<ReaderLines, lines_total> readers;
+  std::array<MemberLine, lines_total> members;
+  std::array<Element, capacity> slots;
+  std::array<Account, workers> accounts;
+
+  RingMemory<Element> ring() { return {producer, evicted, joins, readers, slots}; }
+};
+
+// A reader's life; it ends somewhere in here.
+class Life {
+public:
+  Life(Memory& memory, Account& account, unsigned worker, std::uint64_t seed)
+      : memory_(memory), account_(account), id_(pack_member_id("worker " + std::to_string(worker))), random_(seed),
+        protocol_(memory.members, memory.readers, ActorMark::of(os::own_identity())) {}
+
+  [[noreturn]] void live() {
+    for (;;) {
+      auto claim = protocol_.claim(id_, monotonic_now(), is_surely_dead);
+      if (claim.outcome == ClaimOutcome::busy) {
+        continue;
+      }
+      if (claim.outcome != ClaimOutcome::claimed && claim.outcome != ClaimOutcome::resumed) {
+        _exit(2);
+      }
+      const auto word = protocol_.join(claim);
+      auto reader = join(claim);
+      for (auto polls = random_() % 40; polls != 0; --polls) {
+        read(reader);
+      }
+      const bool keeps = random_() % 4 != 0;
+      Atomics::store_release(account_.is_leaving_for_good, std::uint64_t{!keeps});
+      DyingAtomics::store_release(memory_.members[claim.line].kept_position, reader.position());
+      Atomics::store_release(account_.released, reader.position());
+      reader.leave();
+      protocol_.leave(claim.line, word, keeps, never);
+    }
+  }
+
+private:
+  using DyingReader = Reader<Element, DyingAtomics>;
+
+  DyingReader join(const MemberClaim& claim) {
+    const bool is_resumed = is_gating(claim.kept_position);
+    const JoinOptions wish{
+        .from = is_resumed ? JoinFrom::sequence : JoinFrom::oldest, .position = claim.kept_position, .follows = {}};
+    auto reader = DyingReader::join(memory_.ring(), claim.line, wish, parks);
+    if (!reader) {
+      _exit(3);
+    }
+    const auto from = reader->position() - reader->missed();
+    if (account_.is_told != 0 && account_.is_leaving_for_good == 0) {
+      account_.wrong += !is_resumed || from != account_.released;
+    }
+    if (account_.is_told == 0) {
+      account_.is_resumed = is_resumed;
+      account_.from = from;
+      account_.first = reader->position();
+    }
+    Atomics::store_release(account_.handled, reader->position());
+    Atomics::store_release(account_.released, from);
+    account_.missed += reader->missed();
+    Atomics::store_release(account_.is_leaving_for_good, std::uint64_t{0});
+    Atomics::store_release(account_.is_told, std::uint64_t{1});
+    return std::move(*reader);
+  }
+
+  void read(DyingReader& reader) {
+    // A wait that climbs its ladder would use up most of a life.
+    const auto deadline = monotonic_now() + 1'000'000;
+    while (random_() % 16 != 0 && memory_.producer.cursor.observe() == reader.position() &&
+           monotonic_now() < deadline) {
+      yield_core();
+    }
+    (void)reader.wait(1, deadline);
+    auto expected = reader.position();
+    const auto polled = reader.poll(
+        [&](const Element& element) {
+          account_.wrong += element.position != expected || element.check != check_of(expected);
+          Atomics::store_release(account_.handled, ++expected);
+        },
+        1 + random_() % 4);
+    if (polled.count != 0) {
+      account_.wrong += polled.result != ReadResult::ok;
+      Atomics::store_release(account_.released, expected);
+      account_.read += polled.count;
+    }
+  }
+
+  Memory& memory_;
+  Account& account_;
+  MemberId id_;
+  std::mt19937_64 random_;
+  MemberProtocol<DyingAtomics> protocol_;
+};
+
+// Everything is published here, and whoever has died is cleared here.
+class Field {
+public:
+  explicit Field(std::uint64_t first_position) {
+    void* bytes = mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(bytes != MAP_FAILED);
+    memory_ = new (bytes) Memory{};
+    format_ring(memory_->ring(), first_position);
+    producer_.emplace(memory_->ring(), parks);
+    protocol_.emplace(memory_->members, memory_->readers, ActorMark::of(os::own_identity()));
+  }
+  Field(const Field&) = delete;
+  Field& operator=(const Field&) = delete;
+  ~Field() {
+    for (const auto child : children_) {
+      if (child > 0) {
+        kill(child, SIGKILL);
+        waitpid(child, nullptr, 0);
+      }
+    }
+    producer_.reset();
+    munmap(memory_, sizeof(Memory));
+  }
+
+  void start(unsigned worker, std::uint64_t steps_to_live, std::uint64_t seed) {
+    memory_->accounts[worker] = {};
+    children_[worker] = fork();
+    REQUIRE(children_[worker] >= 0);
+    if (children_[worker] == 0) {
+      DyingAtomics::steps_to_live = steps_to_live;
+      Life(*memory_, memory_->accounts[worker], worker, seed).live();
+    }
+  }
+  void kill_one(unsigned worker) { kill(children_[worker], SIGKILL); }
+  bool reap(unsigned worker) {
+    int status = 0;
+    if (waitpid(children_[worker], &status, WNOHANG) != children_[worker]) {
+      return false;
+    }
+    expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "a reader ended by itself");
+    clear(static_cast<std::uint32_t>(children_[worker]));
+    settle_account(worker);
+    return true;
+  }
+
+  void publish(std::uint64_t count) {
+    std::uint64_t first = 0;
+    if (producer_->claim(count, first, monotonic_now() + 1'000'000) != ClaimResult::claimed) {
+      return; // by a living one, or by one whose death comes to light now
+    }
+    for (auto position = first; position != first + count; ++position) {
+      producer_->slot(position) = {position, check_of(position)};
+    }
+    producer_->publish(first + count);
+  }
+
+  [[nodiscard]] std::uint64_t published() const { return producer_->published(); }
+  // What was wrong first; empty: nothing.
+  [[nodiscard]] const std::string& wrong() const { return wrong_; }
+  [[nodiscard]] std::uint64_t read() const { return read_; }
+  [[nodiscard]] std::uint64_t redelivered() const { return redelivered_; }
+  [[nodiscard]] std::uint64_t missed() const { return missed_; }
+  [[nodiscard]] std::uint64_t resumed() const { return resumed_; }
+
+private:
+  // Of one id, over all its lives.
+  struct Ledger {
+    std::uint64_t released = 0;
+    std::uint64_t handled = 0;
+    bool is_known = false;
+    bool may_be_forgotten = false;
+  };
+
+  void expect(bool is_right, const char* what_is_wrong) {
+    if (!is_right && wrong_.empty()) {
+      wrong_ = what_is_wrong;
+    }
+  }
+
+  // Nobody waits for the dead one any more, whether or not the ring is full.
+  void clear(std::uint32_t pid) {
+    for (std::size_t line = 0; line < lines_total; ++line) {
+      if (protocol_->look(line).actor.pid != pid || !protocol_->look(line).has_actor()) {
+        continue;
+      }
+      const auto word = protocol_->settle(line, never, is_surely_dead);
+      const auto gate = memory_->readers[line].gate.observe();
+      expect(!word.has_actor() || word.actor.pid != pid, "a dead reader holds its line");
+      expect(word.has_actor() || protocol_->look(line) != word || gate == no_reader, "a dead reader gates");
+    }
+  }
+
+  void settle_account(unsigned worker) {
+    const auto& account = memory_->accounts[worker];
+    auto& ledger = ledgers_[worker];
+    expect(account.wrong == 0, "a reader saw what it should not, or came back elsewhere than it had left");
+    if (account.is_told == 0) {
+      return;
+    }
+    if (account.is_resumed != 0) {
+      ++resumed_;
+    }
+    if (ledger.is_known && !ledger.may_be_forgotten) {
+      expect(account.is_resumed != 0, "an id is forgotten");
+      expect(!is_before(account.from, ledger.released), "what was released comes again");
+      expect(!is_before(ledger.handled, account.from), "something is left out, and nobody was told");
+      redelivered_ += is_before(account.first, ledger.handled) ? ledger.handled - account.first : 0;
+    }
+    read_ += account.read;
+    missed_ += account.missed;
+    ledger = {.released = account.released,
+              .handled = account.handled,
+              .is_known = true,
+              .may_be_forgotten = account.is_leaving_for_good != 0};
+  }
+
+  Memory* memory_ = nullptr;
+  std::optional<Producer<Element>> producer_;
+  std::optional<MemberProtocol<>> protocol_;
+  std::array<pid_t, workers> children_{};
+  std::array<Ledger, workers> ledgers_{};
+  std::string wrong_;
+  std::uint64_t read_ = 0;
+  std::uint64_t redelivered_ = 0;
+  std::uint64_t missed_ = 0;
+  std::uint64_t resumed_ = 0;
+};
+
+} // namespace
+
+TEST_CASE(
+    "ring: readers that die anywhere stop gating at once, and their ids go on where they were (1p3c, processes)") {
+  const auto seed = ringfleet::test::seed_or(std::random_device{}());
+  const auto deaths = ringfleet::test::rounds_or(2'000 / ringfleet::test::scale_down);
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  const auto steps_to_live = [&] { return 1 + random() % (random() % 4 == 0 ? 40 : 1'500); };
+  Field field((1ULL << 42) - 1'000);
+  for (unsigned worker = 0; worker < workers; ++worker) {
+    field.start(worker, steps_to_live(), random());
+  }
+  for (std::uint64_t died = 0; died < deaths;) {
+    field.publish(1 + random() % 8);
+    if (random() % 64 == 0) {
+      field.kill_one(static_cast<unsigned>(random() % workers));
+    }
+    for (unsigned worker = 0; worker < workers; ++worker) {
+      if (field.reap(worker)) {
+        field.start(worker, steps_to_live(), random());
+        ++died;
+      }
+    }
+    REQUIRE(field.wrong() == "");
+  }
+  CHECK(field.resumed() > 0);
+  MESSAGE("seed ", seed, ": ", deaths, " deaths, ", field.resumed(), " resumed, ", field.read(), " elements read, ",
+          field.redelivered(), " handled again, ", field.missed(), " told as overwritten");
+}

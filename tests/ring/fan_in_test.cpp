@@ -2,6 +2,7 @@
 #include "ring_fixture.hpp"
 #include "ringfleet/ring/event_reader.hpp"
 #include "ringfleet/ring/fan_in.hpp"
+#include "shared_fixture.hpp"
 
 #include <memory>
 #include <string>
@@ -139,6 +140,89 @@ TEST_CASE("fan_in: nobody is left out, a ring that ends is named, and stop() end
   CHECK(ended.index == 1);
   CHECK(right->poll([](const Element&) {}).result == ReadResult::detached);
   closing.join();
+}
+
+// T2
+TEST_CASE("fan_in: one wait over a ring with many producers and one with a single one (2p and 1p, claims aborted)") {
+  const std::uint64_t total = 4'000 / scale_down;
+  SharedTestRing<Element> many(8);
+  Ring single(8);
+  auto of_many = many.reader(0);
+  auto of_single = ElementReader::join(single.memory(), 0, {}, parks);
+  FanIn fan_in;
+  fan_in.add(of_many);
+  fan_in.add(*of_single);
+  std::vector<std::thread> threads;
+  std::vector<SharedProducer<Element>> producers;
+  for (std::uint64_t worker = 0; worker < 2; ++worker) {
+    producers.push_back(many.producer());
+  }
+  for (std::uint64_t worker = 0; worker < 2; ++worker) {
+    threads.emplace_back([&, worker] {
+      auto& producer = producers[worker];
+      for (std::uint64_t number = 0; number < total; ++number) {
+        std::uint64_t first = 0;
+        REQUIRE(producer.claim(1, first, patience()) == ClaimResult::claimed);
+        producer.abort(first, 1); // alone: a reader that does not skip it keeps the ring full
+        REQUIRE(producer.claim(1, first, patience()) == ClaimResult::claimed);
+        producer.slot(first) = {number, worker};
+        producer.publish(first, 1);
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    Producer<Element> producer(single.memory(), parks);
+    write_all(producer, total, 3);
+  });
+  std::array<std::uint64_t, 2> expected{};
+  std::uint64_t expected_of_single = 0;
+  std::uint64_t wrong = 0;
+  while (expected[0] + expected[1] + expected_of_single < 3 * total) {
+    const auto ready = fan_in.wait(patience());
+    REQUIRE(ready.result == BarrierResult::reached);
+    if (ready.index == 0) {
+      (void)of_many.poll([&](const Element& element) { wrong += element.number != expected[element.twice]++; });
+    } else {
+      (void)of_single->poll([&](const Element& element) { wrong += element.number != expected_of_single++; });
+    }
+  }
+  for (auto& thread : threads) {
+    thread.join();
+  }
+  CHECK(wrong == 0);
+  CHECK(fan_in.wait(monotonic_now() + 1'000'000).result == BarrierResult::timed_out);
+}
+
+// T14
+TEST_CASE("event_reader: a ring with many producers in an event loop, claim by claim") {
+  SharedTestRing<Element> ring(8);
+  auto reader = ring.reader(0);
+  auto producer = ring.producer();
+  EventReader events(reader);
+  for (std::uint64_t round = 0; round < 200; ++round) {
+    while (is_readable(events.fd(), 0)) {
+      CHECK(events.poll([](const Element&) {}).result == ReadResult::empty);
+    }
+    std::uint64_t first = 0;
+    REQUIRE(producer.try_claim(1, first) == ClaimResult::claimed);
+    producer.abort(first, 1);
+    REQUIRE(producer.try_claim(2, first) == ClaimResult::claimed);
+    producer.slot(first) = producer.slot(first + 1) = {round, 0};
+    producer.publish(first, 2);
+    std::uint64_t seen = 0;
+    while (seen != 2) {
+      REQUIRE(is_readable(events.fd(), patience_ms));
+      seen += events.poll([&](const Element& element) { CHECK(element.number == round); }, std::uint64_t{1}).count;
+    }
+  }
+  producer.close();
+  REQUIRE(is_readable(events.fd(), patience_ms));
+  auto result = ReadResult::empty;
+  while (result == ReadResult::empty) {
+    REQUIRE(is_readable(events.fd(), patience_ms));
+    result = events.poll([](const Element&) {}).result;
+  }
+  CHECK(result == ReadResult::detached);
 }
 
 // T14

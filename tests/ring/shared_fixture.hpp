@@ -2,7 +2,7 @@
 
 // A ring with many producers in plain memory, mapped once, so that ThreadSanitizer sees all sides.
 
-#include "../scale.hpp"
+#include "ring_fixture.hpp"
 #include "ringfleet/ring/shared_producer.hpp"
 #include "ringfleet/ring/shared_reader.hpp"
 
@@ -13,11 +13,6 @@
 #include <vector>
 
 namespace ringfleet::ring::test {
-
-using ringfleet::test::scale_down;
-
-inline constexpr BarrierOptions parks{.waiting = Waiting::park, .shared = false};
-inline constexpr BarrierOptions spins{.waiting = Waiting::spin, .shared = false};
 
 inline bool nobody_is_dead(std::uint64_t /*identity*/) {
   return false;

@@ -15,7 +15,8 @@
 
 namespace ringfleet::ring {
 
-// `R` is Reader, LossyReader or behaves like them: next_awaited() is what its own wait for one element waits for.
+// `R` is Reader, SharedReader, LossyReader or behaves like them: next_awaited() is what its own wait for one element
+// waits for.
 template <class R>
 concept Waitable = requires(R& reader) {
   { reader.next_awaited() } -> Awaited;
@@ -44,7 +45,8 @@ public:
 
   struct Ready {
     BarrierResult result;
-    std::size_t index; // with `reached`: a reader whose next poll answers other than `empty`
+    std::size_t index; // with `reached`: a reader whose next poll answers other than `empty`, unless that skips a claim
+                       // which one of many producers has aborted meanwhile
   };
   // Waits until one of them has something to read, or has come to its end. Whoever follows the one that was returned
   // last comes first, so nobody is left out.

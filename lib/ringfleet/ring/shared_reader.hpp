@@ -129,6 +129,14 @@ public:
     }
   }
 
+  // What wait(1) waits for: for waits over several readers (fan_in.hpp), or by another thread (event_reader.hpp).
+  // Reading may go on meanwhile. Skips aborted claims first. It is over, too, when the next claim is aborted: the
+  // reader is to skip it, and may find nothing behind it.
+  [[nodiscard]] Awaited auto next_awaited() noexcept {
+    const bool is_there = available_now() != 0;
+    return ClaimAwaited{*this, sequencer_.seen(), is_there};
+  }
+
   // Any thread: ends waits with `stopped`, until resume().
   void stop() noexcept { barrier_.stop(); }
   void resume() noexcept { barrier_.resume(); }
@@ -145,8 +153,12 @@ private:
   struct ClaimAwaited {
     SharedReader& reader;
     std::uint64_t position;
+    bool is_there = false; // something can be read before it
 
     [[nodiscard]] bool is_over() const noexcept {
+      if (is_there) {
+        return true;
+      }
       const auto fate = look_at<A>(reader.sequencer_.lines(), position).fate;
       return fate == Fate::committed || fate == Fate::aborted || reader.is_over();
     }

@@ -148,8 +148,9 @@ private:
     if (ring::is_before(next_, position)) {
       next_ = position; // a shared ring: an aborted claim was skipped
     }
-    // Whatever the writer's cursor says, there is no more than a ring.
-    return position + std::min(available, capacity_);
+    // Whatever the writer's cursor says, there is no more than a ring, and nothing that was read comes back.
+    const auto end = position + std::min(available, capacity_);
+    return ring::is_before(end, next_) ? next_ : end;
   }
 
   // Nothing was there: will anything come?

@@ -29,7 +29,8 @@ public:
       return false;
     }
     lines_[number - 1] = reinterpret_cast<const ArenaLines*>(segment.data());
-    return views_.open(number, segment);
+    // Whole lines: a lossy reader copies words, and looks at none beyond the end.
+    return views_.open(number, segment.first(sizeof(ArenaLines) + lendable_bytes(segment.size())));
   }
 
   // Empty when the record names no open arena or leaves it.

@@ -194,13 +194,20 @@ private:
     pacer_.looked(seen_ - before);
   }
   [[nodiscard]] std::uint64_t look() const noexcept {
-    const auto cursor = lines_.producer->cursor.template observe<A>();
+    const auto cursor = within_ring(lines_.producer->cursor.template observe<A>());
     if (follows_nobody()) [[likely]] {
       return cursor;
     }
     // Whoever joined behind us is waited for.
     const auto least = least_followed(cursor);
     return is_before(least, position()) ? position() : least;
+  }
+  // Whatever the cursor says, no more is there than a ring holds, and nothing that was read comes back.
+  [[nodiscard]] std::uint64_t within_ring(std::uint64_t cursor) const noexcept {
+    if (cursor - position() <= lines_.capacity) [[likely]] {
+      return cursor;
+    }
+    return is_before(cursor, position()) ? position() : position() + lines_.capacity;
   }
   [[nodiscard]] bool follows_nobody() const noexcept { return (follows_[0] | follows_[1]) == 0; }
   [[nodiscard]] std::uint64_t least_followed(std::uint64_t cursor) const noexcept {

@@ -180,7 +180,11 @@ RingSpace RingSpace::attach(std::vector<os::Descriptor> descriptors, const RingE
     wanted.body_bytes_min = shape.arena_bytes;
     parts->arena_segment = map_part(descriptors[2], wanted);
   }
-  parts->carve(shape);
+  try {
+    parts->carve(shape);
+  } catch (const Error& error) {
+    throw error.in("attach " + text);
+  }
   detail::require_same_scope(detail::scope_of(parts->members.head->scope), text);
   return {std::move(parts), role};
 }

@@ -12,6 +12,7 @@
 #include "ringfleet/ring/reader_sequencer.hpp"
 #include "ringfleet/ring/shared_claims.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -39,12 +40,12 @@ public:
     if (seen_ == position_) {
       walk();
     }
-    return seen_ - position_;
+    return seen_within_ring();
   }
   // The same, looking anew.
   [[nodiscard]] std::uint64_t available_now() noexcept {
     walk();
-    return seen_ - position_;
+    return seen_within_ring();
   }
 
   // The first `count` available elements may be overwritten, as soon as their whole claim is released. `ok` or
@@ -103,6 +104,11 @@ public:
   [[nodiscard]] const SharedRingLines& lines() const noexcept { return lines_; }
 
 private:
+  // A claim that nobody of us made may reach further than the ring.
+  [[nodiscard]] std::uint64_t seen_within_ring() const noexcept {
+    return std::min(seen_ - position_, lines_.capacity());
+  }
+
   SharedReaderSequencer(const SharedRingLines& lines, std::size_t line) noexcept
       : mark_(&lines.evicted[line]), lines_(lines), line_(line) {}
 
@@ -125,7 +131,8 @@ private:
     // Nothing from here on is overwritten before this reader has released it.
     const auto safe = A::load_acquire(lines_.shared->limit) - lines_.capacity();
     const auto latest = latest_claim<A>(lines_);
-    const auto oldest = next_claim<A>(lines_, safe, latest).begin;
+    // Never more than a lap behind the latest claim, unless somebody made the words up.
+    const auto oldest = next_claim<A>(lines_, walk_begin(safe, latest, lines_.capacity()), latest).begin;
     auto begin = oldest;
     if (options.from == JoinFrom::latest) {
       const auto unfinished = first_unfinished<A>(lines_);
@@ -172,7 +179,7 @@ private:
       const auto end = position_ + lines_.capacity();
       auto seen = seen_;
       // SYNC shared.descriptor: acquire; pairs with the release in SharedSequencer::commit. Receives: the slots.
-      while (seen != end && is_single_committed(A::load_acquire(lines_.descriptor(seen)), lines_.lap(seen))) {
+      while (is_before(seen, end) && is_single_committed(A::load_acquire(lines_.descriptor(seen)), lines_.lap(seen))) {
         ++seen;
       }
       seen_ = seen;

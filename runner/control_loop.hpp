@@ -26,8 +26,10 @@ public:
   // speak our language.
   [[noreturn]] void run();
 
-private:
+  // One message, for run() and for tests. What cannot be done is reported to the scheduler.
   void handle(call::ControlMessage& message);
+
+private:
   void handle_lane(call::ControlMessage& message);
   void load(call::ControlMessage& message);
   void offer_lane(call::ControlMessage& message);

@@ -3,6 +3,7 @@
 #include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/base/limits.hpp"
 #include "ringfleet/os/futex.hpp"
 
 #include <algorithm>
@@ -43,6 +44,10 @@ void LaneArenas::ring() noexcept {
 }
 
 void LaneArenas::map_own(std::uint32_t number, os::Descriptor arena) {
+  if (number < 1 || number > limits::arenas_per_side_max) {
+    throw Error(ErrorCode::bad_message, fmt::format("arena {} of lane {}: arenas are numbered from 1 to {}", number,
+                                                    lane_, limits::arenas_per_side_max));
+  }
   auto segment = memory::Segment::attach_writer(std::move(arena), expected_arena, "own arena");
   segment.close_descriptor();
   own_.push_back({number, std::move(segment)});

@@ -56,6 +56,15 @@ std::string_view to_string(ControlType type) noexcept {
   return "unknown";
 }
 
+std::string cut_text(std::string text) {
+  constexpr std::string_view mark = " …";
+  if (text.size() > control_text_bytes_max) {
+    text.resize(control_text_bytes_max - mark.size());
+    text += mark;
+  }
+  return text;
+}
+
 os::SocketStatus ControlChannel::send(const ControlMessage& message, std::span<const int> descriptors,
                                       MonotonicNs deadline) {
   if (message.text.size() > control_text_bytes_max || descriptors.size() > limits::control_descriptors_max) {

@@ -114,6 +114,9 @@ struct ControlMessage {
   std::vector<os::Descriptor> descriptors = {}; // received ones; send() takes borrowed numbers instead
 };
 
+// A text that is for people, cut where it would not fit a message: a peer may have put its own words into it.
+[[nodiscard]] std::string cut_text(std::string text);
+
 // One end of a control connection. Moves, does not copy.
 class ControlChannel {
 public:

@@ -28,7 +28,7 @@ bool ChannelLink::open_lane(const LaneOffer& offer, const os::Descriptor& replie
 }
 
 void ChannelLink::lane_refused(std::uint64_t lane, std::string_view why) {
-  send({.type = ControlType::lane_retired, .a = lane, .text = std::string(why)}, {});
+  send({.type = ControlType::lane_retired, .a = lane, .text = call::cut_text(std::string(why))}, {});
 }
 
 bool ChannelLink::offer_arena(std::uint64_t lane, std::uint32_t number, std::uint64_t bytes,
@@ -51,7 +51,7 @@ void ChannelLink::refuse_arena(std::uint64_t lane, std::uint64_t bytes) {
 }
 
 void ChannelLink::runner_died(std::uint64_t runner, std::string_view cause) {
-  send({.type = ControlType::runner_died, .a = runner, .text = std::string(cause)}, {});
+  send({.type = ControlType::runner_died, .a = runner, .text = call::cut_text(std::string(cause))}, {});
 }
 
 void ChannelLink::lane_closed(std::uint64_t lane) {

@@ -2,6 +2,7 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/version.hpp"
+#include "ringfleet/fleet/detail/status_json.hpp"
 
 #include <array>
 
@@ -18,6 +19,12 @@ namespace {
 
 os::Descriptor open_spare() {
   return os::Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+Error too_long(std::size_t bytes) {
+  return Error(ErrorCode::limit_reached,
+               fmt::format("answer an operator: {} bytes are more than one message takes", bytes),
+               fmt::format("at most {} bytes", call::control_text_bytes_max));
 }
 
 } // namespace
@@ -103,7 +110,8 @@ private:
         if (const auto found = server.connections_.find(id); found != server.connections_.end()) {
           call::ControlMessage response;
           response.type = ControlType::response;
-          response.text = std::move(json);
+          response.text =
+              json.size() <= call::control_text_bytes_max ? std::move(json) : to_json(too_long(json.size()));
           found->second->send(response, {});
         }
       });
@@ -159,7 +167,7 @@ private:
     call::ControlMessage answer;
     answer.type = ControlType::refused;
     answer.a = static_cast<std::uint64_t>(error.code());
-    answer.text = error.what();
+    answer.text = call::cut_text(error.what());
     send(answer, {});
   }
 

@@ -38,11 +38,11 @@ nlohmann::json parse(std::string_view text) {
 template <typename T>
 T read(std::string_view text) {
   const nlohmann::json json = parse(text);
-  if (const auto failure = json.find("error"); failure != json.end() && failure->is_object()) {
-    throw Error(static_cast<ErrorCode>(failure->value("code", 0U)), failure->value("what", std::string("unknown")),
-                failure->value("advice", std::string()), failure->value("errno", 0));
-  }
   try {
+    if (const auto failure = json.find("error"); failure != json.end() && failure->is_object()) {
+      throw Error(static_cast<ErrorCode>(failure->value("code", 0U)), failure->value("what", std::string("unknown")),
+                  failure->value("advice", std::string()), failure->value("errno", 0));
+    }
     return json.get<T>();
   } catch (const nlohmann::json::exception& exception) {
     throw Error(ErrorCode::bad_message, fmt::format("read a control message: {}", exception.what()));

@@ -108,7 +108,7 @@ void Supervisor::nested_call(Runner& runner, const call::ControlMessage& message
   } catch (const Error& error) {
     answer.type = call::ControlType::refused;
     answer.a = static_cast<std::uint64_t>(error.code());
-    answer.text = error.what();
+    answer.text = call::cut_text(error.what());
   }
   runner.send(answer);
 }

@@ -137,6 +137,45 @@ class FrontDoor(unittest.TestCase):
         self.assertEqual(result.stdout, "")
         self.assertNotIn("\033", result.stderr)
 
+    def fuzz_targets(self, *names):
+        (self.folder / "tests/fuzz").mkdir(parents=True)
+        for name in [*names, "driver"]:
+            (self.folder / "tests/fuzz" / f"{name}.cpp").touch()
+
+    def test_fuzz_alone_lists_the_targets_and_needs_nothing(self):
+        self.fuzz_targets("loan", "codec")
+        result, log = self.dev("fuzz")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stdout.split(), ["codec", "loan"])
+        self.assertEqual(log, "")
+
+    def test_fuzz_of_an_unknown_target_names_those_that_there_are(self):
+        self.fuzz_targets("loan")
+        result, log = self.dev("fuzz", "laon")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("no fuzz target 'laon'; there are: all loan", result.stderr)
+        self.assertEqual(log, "")
+
+    def fuzzed(self, body):
+        self.fuzz_targets("loan")
+        self.program("grep", 'exec ' + shutil.which("grep") + ' "$@"')
+        (self.folder / "build-fuzz/tests/fuzz").mkdir(parents=True)
+        program = self.folder / "build-fuzz/tests/fuzz/loan_fuzz"
+        program.write_text(f"#!{shutil.which('bash')}\n{body}\n")
+        program.chmod(0o755)
+        return self.dev("fuzz", "loan", "5")[0]
+
+    def test_the_last_line_of_fuzz_is_the_sum_of_executions(self):
+        result = self.fuzzed('echo "stat::number_of_executed_units: 42" >&2')
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stdout.splitlines()[-1], "totals: fuzz_executions=42 fuzz_findings=0")
+
+    def test_a_finding_says_where_it_is_and_how_to_see_it_again(self):
+        result = self.fuzzed('echo "Test unit written to build-fuzz/finding-loan-crash-1" >&2; exit 77')
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("See it again: build-fuzz/tests/fuzz/loan_fuzz build-fuzz/finding-loan-crash-1", result.stderr)
+        self.assertEqual(result.stdout.splitlines()[-1], "totals: fuzz_executions=0 fuzz_findings=1")
+
     def test_an_unknown_command_shows_the_commands(self):
         result, _ = self.dev("bulid")
         self.assertEqual(result.returncode, 2)

@@ -1,0 +1,217 @@
+// Segments of every kind and whole channels (ring, members, arena), any byte of them changed, cut or extended, sealed
+// or not: refused by name, or what is handed out lies inside and a reader gets along with it.
+
+#include "input.hpp"
+#include "ringfleet/base/error.hpp"
+#include "ringfleet/frame/frame_reader.hpp"
+#include "ringfleet/memory/segment.hpp"
+#include "ringfleet/os/file.hpp"
+#include "ringfleet/os/memory_file.hpp"
+#include "ringfleet/ring/ring.hpp"
+#include "ringfleet/ring/ring_space.hpp"
+#include "ringfleet/ring/shared_reader.hpp"
+
+#include <array>
+
+using namespace ringfleet;
+using namespace ringfleet::fuzz;
+using frame::FrameBlock;
+
+namespace {
+
+constexpr std::uint64_t fingerprint = 77;
+
+enum What : std::uint8_t { one_segment, one_segment_as_writer, channel, shared_channel, whats };
+// What is put right again after the changes, so that the checks behind a checksum are reached, and how it is sealed.
+enum Flag : std::uint8_t { repair_header = 1, repair_shape = 2, adapt_size = 4, resize = 8, no_seals = 16 };
+
+// The files of a channel as its producer made them.
+std::vector<Bytes> files_of_channel(ring::Producers producers) {
+  const auto space = ring::RingSpace::create({.place = memory::Place::anonymous("fuzz"),
+                                              .unit_bytes = sizeof(FrameBlock),
+                                              .capacity = 8,
+                                              .members = 3,
+                                              .fingerprint = fingerprint,
+                                              .producers = producers,
+                                              .arena_bytes = page_bytes});
+  std::vector<Bytes> files;
+  for (const auto& descriptor : space.descriptors()) {
+    Bytes bytes(os::file_facts(descriptor.get(), "fuzz").size_bytes);
+    os::read_at(descriptor.get(), std::as_writable_bytes(std::span(bytes)), 0, "fuzz");
+    files.push_back(std::move(bytes));
+  }
+  return files;
+}
+
+std::uint64_t fnv1a(std::span<const std::uint8_t> bytes) {
+  std::uint64_t sum = 0xcbf2'9ce4'8422'2325;
+  for (const auto byte : bytes) {
+    sum = (sum ^ byte) * 0x100'0000'01b3;
+  }
+  return sum;
+}
+
+void repair_checksum(std::span<std::uint8_t> bytes, std::size_t at) {
+  const auto sum = fnv1a(bytes.first(at));
+  std::memcpy(bytes.data() + at, &sum, sizeof sum);
+}
+
+void repair(Bytes& file, std::uint8_t flags) {
+  if ((flags & adapt_size) != 0) {
+    const std::uint64_t body = file.size() - memory::segment_body_offset;
+    std::memcpy(file.data() + offsetof(memory::SegmentHeader, body_bytes), &body, sizeof body);
+  }
+  if ((flags & repair_shape) != 0) {
+    repair_checksum(std::span(file).subspan(memory::segment_body_offset), offsetof(ring::RingShape, checksum));
+  }
+  if ((flags & repair_header) != 0) {
+    repair_checksum(file, offsetof(memory::SegmentHeader, checksum));
+  }
+}
+
+os::Descriptor file_of(const Bytes& bytes, std::uint8_t flags, bool single_writer) {
+  auto file = os::create_memory_file("fuzz", bytes.size());
+  os::write_at(file.get(), std::as_bytes(std::span(bytes)), 0, "fuzz");
+  if ((flags & no_seals) == 0) {
+    single_writer ? os::seal_single_writer(file.get(), "fuzz") : os::seal_many_writers(file.get(), "fuzz");
+  }
+  return file;
+}
+
+template <class Attach>
+void check_refusal(Attach&& attach) {
+  try {
+    attach();
+  } catch (const Error& error) {
+    const bool is_named = error.code() == ErrorCode::bad_segment || error.code() == ErrorCode::version_mismatch ||
+                          error.code() == ErrorCode::wrong_state || error.code() == ErrorCode::invalid_argument;
+    require(is_named, "an attach refuses by name");
+    require(std::string_view(error.what()).find("fuzz") != std::string_view::npos, "a refusal names the segment");
+  }
+}
+
+void attach_one(const Bytes& bytes, std::uint8_t flags, bool as_writer) {
+  const memory::Expectation expected{
+      .kind = memory::SegmentKind::ring, .body_bytes_min = 1, .fingerprint = fingerprint};
+  check_refusal([&] {
+    auto file = file_of(bytes, flags, !as_writer);
+    const auto segment = as_writer ? memory::Segment::attach_writer(std::move(file), expected, "fuzz")
+                                   : memory::Segment::attach_reader(std::move(file), expected, "fuzz");
+    require(segment.body().size() == segment.header().body_bytes, "a body is as long as its header says");
+    require(segment.body().size() + memory::segment_body_offset == bytes.size(), "a body is all that is there");
+    require(std::memcmp(&segment.header(), bytes.data(), sizeof(memory::SegmentHeader)) == 0,
+            "the header that was checked");
+    touch(segment.body());
+  });
+}
+
+template <class Reader, class Memory>
+void read_frames(const Memory& memory, const frame::LoanViews& arenas) {
+  constexpr ring::BarrierOptions spins{.waiting = ring::Waiting::spin};
+  for (const auto from : {ring::JoinFrom::oldest, ring::JoinFrom::latest}) {
+    if (auto blocks = Reader::join(memory, 0, {.from = from}, spins)) {
+      frame::FrameReader<Reader> reader(*blocks, {.max_message = 500, .arenas = &arenas});
+      (void)reader.poll([](const frame::View& view) { touch(view.bytes); });
+    }
+  }
+}
+
+void attach_channel(const std::vector<Bytes>& files, std::uint8_t flags, bool many) {
+  check_refusal([&] {
+    std::vector<os::Descriptor> descriptors;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      descriptors.push_back(file_of(files[i], i == 1 && !many ? std::uint8_t{0} : flags, i != 1 && !many));
+    }
+    const auto space = ring::RingSpace::attach(std::move(descriptors),
+                                               {.unit_bytes = sizeof(FrameBlock),
+                                                .fingerprint = fingerprint,
+                                                .producers = many ? ring::Producers::many : ring::Producers::one},
+                                               "fuzz");
+    const auto& facts = space.facts();
+    require(facts.members >= 1 && facts.members <= limits::ring_members_max, "members within the limit");
+    require(space.units().size() == facts.capacity * facts.unit_bytes, "as many units as the facts say");
+    require(space.members().lines.size() == facts.members, "as many members as the facts say");
+    require(space.arena().size() == facts.arena_bytes, "an arena as the facts say");
+    touch(space.units());
+    touch(space.arena());
+    touch(std::as_bytes(space.members().readers));
+    touch(std::as_bytes(space.lines().evicted));
+    (void)space.owner();
+    if (facts.capacity < frame::frame_capacity_min) {
+      return;
+    }
+    frame::LoanViews arenas;
+    (void)arenas.open(1, space.arena());
+    if (many) {
+      read_frames<ring::SharedReader<FrameBlock>>(space.shared_memory<FrameBlock>(), arenas);
+    } else {
+      read_frames<ring::Reader<FrameBlock>>(space.memory<FrameBlock>(), arenas);
+    }
+  });
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const auto honest = files_of_channel(ring::Producers::one);
+  static const auto honest_shared = files_of_channel(ring::Producers::many);
+  Input input(data, size);
+  const auto what = static_cast<What>(input.take<std::uint8_t>() % whats);
+  const auto flags = input.take<std::uint8_t>();
+  auto files = what == shared_channel ? honest_shared : honest;
+  if ((flags & resize) != 0) {
+    auto& file = files[input.take<std::uint8_t>() % files.size()];
+    file.resize(std::max<std::size_t>(1, input.take<std::uint16_t>() % (4 * page_bytes)));
+  }
+  while (!input.empty()) {
+    // Nearly all that is checked lies in the first line of a header, a shape or a body.
+    auto& file = files[input.take<std::uint8_t>() % files.size()];
+    const std::array<std::size_t, 4> begins = {0, memory::segment_body_offset, memory::segment_body_offset + 256, 0};
+    const auto begin = begins[input.take<std::uint8_t>() % begins.size()];
+    if (begin < file.size()) {
+      scribble(std::as_writable_bytes(std::span(file)).subspan(begin), input);
+    }
+  }
+  for (auto& file : files) {
+    if (file.size() > memory::segment_body_offset + sizeof(ring::RingShape)) {
+      repair(file, &file == files.data() ? flags : flags & ~repair_shape);
+    }
+  }
+  switch (what) {
+  case one_segment: attach_one(files[0], flags, false); break;
+  case one_segment_as_writer: attach_one(files[0], flags | no_seals, true); break;
+  default: attach_channel(files, flags, what == shared_channel); break;
+  }
+  return 0;
+}
+
+std::vector<Bytes> ringfleet::fuzz::seeds() {
+  std::vector<Bytes> all;
+  for (const auto what : {one_segment, one_segment_as_writer, channel, shared_channel}) {
+    all.push_back(InputMaker().add(what).add(std::uint8_t{0}).make());
+    // The capacity, the size of a unit, the number of members; cursors behind the head.
+    for (const int at : {0, 8, 12, 32}) {
+      all.push_back(InputMaker()
+                        .add(what)
+                        .add(std::uint8_t(repair_header | repair_shape))
+                        .add(std::uint8_t{0})
+                        .add(std::uint8_t{1})
+                        .add(std::uint8_t{1})
+                        .add(static_cast<std::uint16_t>(at))
+                        .add(std::uint16_t{2})
+                        .make());
+    }
+    all.push_back(InputMaker()
+                      .add(what)
+                      .add(std::uint8_t(repair_header | adapt_size | resize))
+                      .add(std::uint8_t{0})
+                      .add(std::uint16_t{2 * page_bytes})
+                      .add(std::uint8_t{0})
+                      .add(std::uint8_t{2})
+                      .add(std::uint8_t{3})
+                      .add(std::uint16_t{0})
+                      .add(std::uint64_t{5})
+                      .make());
+  }
+  return all;
+}

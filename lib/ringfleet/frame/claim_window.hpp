@@ -81,15 +81,15 @@ public:
     auto& sequencer = producer_.sequencer();
     const auto& lines = sequencer.lines();
     sequencer.refresh();
-    auto least = published_;
+    ring::SlowestGate slowest(published_, capacity_);
     for (const auto line : sequencer.active()) {
       const auto& reader = lines.readers[line];
       const auto gate = reader.gate.template observe<A>();
-      if (ring::is_gating(gate) && ring::is_before(gate, least) && !ring::is_evicted<A>(lines.evicted[line], reader)) {
-        least = gate;
+      if (ring::is_gating(gate) && slowest.is_slower(gate) && !ring::is_evicted<A>(lines.evicted[line], reader)) {
+        slowest.add(gate);
       }
     }
-    return least;
+    return slowest.position();
   }
 
 private:

@@ -64,15 +64,15 @@ public:
   // Of what this writer has published; the gate of a reader may lie before the claim that it is reading.
   [[nodiscard]] std::uint64_t slowest_gate() noexcept {
     const auto& lines = producer_.sequencer().lines();
-    auto least = published_;
+    ring::SlowestGate slowest(published_, capacity_);
     for (std::size_t line = 0; line < lines.readers.size(); ++line) {
       const auto& reader = lines.readers[line];
       const auto gate = reader.gate.template observe<A>();
-      if (ring::is_gating(gate) && ring::is_before(gate, least) && !ring::is_evicted<A>(lines.evicted[line], reader)) {
-        least = gate;
+      if (ring::is_gating(gate) && slowest.is_slower(gate) && !ring::is_evicted<A>(lines.evicted[line], reader)) {
+        slowest.add(gate);
       }
     }
-    return least;
+    return slowest.position();
   }
 
 private:

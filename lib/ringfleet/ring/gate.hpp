@@ -6,6 +6,7 @@
 #include "ringfleet/base/atomics.hpp"
 #include "ringfleet/ring/ring_layout.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace ringfleet::ring {
@@ -20,6 +21,28 @@ template <class A = Atomics>
   const auto evicted = A::load_acquire(mark);
   return evicted != 0 && evicted == A::load_acquire(line.incarnation);
 }
+
+// The slowest of some gates. Each is compared with where the writer is and not with another gate, because positions
+// more than 2^63 apart have no order: a line that says anything may hold the writer back, but hides no other reader's
+// gate.
+class SlowestGate {
+public:
+  // `reached`: what lies beyond it nobody has read. A gate more than two rings behind it holds back everything anyway.
+  SlowestGate(std::uint64_t reached, std::uint64_t capacity) noexcept : reached_(reached), behind_max_(2 * capacity) {}
+
+  [[nodiscard]] bool is_slower(std::uint64_t gate) const noexcept { return behind(gate) > behind_; }
+  void add(std::uint64_t gate) noexcept { behind_ = std::max(behind_, behind(gate)); }
+  [[nodiscard]] std::uint64_t position() const noexcept { return reached_ - behind_; }
+
+private:
+  [[nodiscard]] std::uint64_t behind(std::uint64_t gate) const noexcept {
+    return is_before(gate, reached_) ? std::min(reached_ - gate, behind_max_) : 0;
+  }
+
+  std::uint64_t reached_;
+  std::uint64_t behind_max_;
+  std::uint64_t behind_ = 0;
+};
 
 // A reader's own line. One thread at a time.
 template <class A = Atomics>

@@ -154,15 +154,15 @@ private:
       active_.refresh(*lines_.joins, lines_.readers, [](std::size_t) { return true; });
     }
     A::step("ring.looking_at_gates");
-    auto least = published();
+    SlowestGate slowest(published(), capacity_);
     for (const auto line : active_.lines()) {
       const auto& reader = lines_.readers[line];
       const auto gate = reader.gate.template observe<A>();
-      if (is_gating(gate) && is_before(gate, least) && !is_evicted<A>(lines_.evicted[line], reader)) {
-        least = gate;
+      if (is_gating(gate) && slowest.is_slower(gate) && !is_evicted<A>(lines_.evicted[line], reader)) {
+        slowest.add(gate);
       }
     }
-    free_until_ = least + capacity_;
+    free_until_ = slowest.position() + capacity_;
   }
 
   [[nodiscard]] static std::uint64_t earlier(std::uint64_t a, std::uint64_t b) noexcept {

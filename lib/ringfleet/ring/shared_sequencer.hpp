@@ -232,15 +232,17 @@ private:
     const auto gate = reader.gate.template observe<A>();
     return is_gating(gate) && !is_evicted<A>(lines_.evicted[line], reader) ? gate : no_reader;
   }
-  [[nodiscard]] std::uint64_t least_gate() const noexcept {
-    auto least = no_reader;
+  // Of readers that hold something back, not beyond `end`; `no_reader` when there are none.
+  [[nodiscard]] std::uint64_t least_gate(std::uint64_t end) const noexcept {
+    SlowestGate slowest(end, capacity_);
+    bool is_gated = false;
     for (const auto line : active_.lines()) {
-      const auto gate = gate_of(line);
-      if (gate != no_reader && (least == no_reader || is_before(gate, least))) {
-        least = gate;
+      if (const auto gate = gate_of(line); gate != no_reader) {
+        slowest.add(gate);
+        is_gated = true;
       }
     }
-    return least;
+    return is_gated ? slowest.position() : no_reader;
   }
   void refresh() noexcept {
     if (active_.is_stale(*lines_.joins)) [[unlikely]] {
@@ -252,7 +254,7 @@ private:
     const auto needed = end + count;
     refresh();
     A::step("shared.looking_at_gates");
-    const auto gate = least_gate();
+    const auto gate = least_gate(end);
     const auto free_from = gate != no_reader ? gate : first_unfinished<A>(lines_);
     if (is_before(free_from + capacity_, needed)) {
       return false;
@@ -266,7 +268,7 @@ private:
     auto allowed = wanted;
     if (active_.is_stale(*lines_.joins)) {
       refresh();
-      if (const auto again = least_gate(); again != no_reader) {
+      if (const auto again = least_gate(end); again != no_reader) {
         allowed = earlier(allowed, again + capacity_);
       }
     }

@@ -95,7 +95,8 @@ struct BasicFrameSubscriber<Kind>::State {
         frame::ReaderOptions{.max_message = wanted.max_message,
                              .assemblies = Kind::producers == ring::Producers::many ? messages_under_way_max : 1,
                              .held_views = wanted.held_views,
-                             .arenas = arena.empty() ? nullptr : &arenas},
+                             .arenas = arena.empty() ? nullptr : &arenas,
+                             .sole_user = wanted.sole_user},
         file);
     hot->counters.missed.set(missed());
   }

@@ -73,6 +73,8 @@ struct SubscriberOptions {
   memory::Trust trust = {};
   os::MappingOptions mapping = {};
   bool counters = true;
+  // Nobody shares this subscriber's space: under AddressSanitizer a view that is used after its release is an error.
+  bool sole_user = false;
   std::uint64_t fingerprint = 0; // of the schema; Subscriber<T> sets it
   // Called inside poll() with the bytes of a message that did not decode. It is counted and skipped either way.
   std::function<void(std::span<const std::byte>)> on_undecodable = {};

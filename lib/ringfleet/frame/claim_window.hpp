@@ -6,6 +6,7 @@
 
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/clock.hpp"
+#include "ringfleet/frame/block_guard.hpp"
 #include "ringfleet/frame/record.hpp"
 #include "ringfleet/ring/gate.hpp"
 #include "ringfleet/ring/producer.hpp"
@@ -18,9 +19,9 @@ namespace ringfleet::frame {
 template <class P, class A = Atomics>
 class ClaimWindow {
 public:
-  explicit ClaimWindow(P& producer) noexcept
+  explicit ClaimWindow(P& producer, bool sole_user = false) noexcept
       : producer_(producer), capacity_(producer.capacity()), next_(producer.claimed()), end_(next_),
-        published_(producer.published()) {}
+        published_(producer.published()), guard_(&producer.slot(0), capacity_, sole_user) {}
 
   // `count` blocks in a row in memory, from `first` on. Ends in finish(), cancel() or in nothing at all. Never waits.
   [[nodiscard]] ring::ClaimResult reserve(std::uint64_t count, std::uint64_t& first) noexcept {
@@ -34,6 +35,7 @@ public:
     }
     pad(padding);
     first = next_;
+    guard_.show(first, count);
     return result;
   }
   // The same, and waits for the readers. What is staged becomes visible first.
@@ -46,6 +48,7 @@ public:
     if (result == ring::ClaimResult::claimed) {
       pad(padding);
       first = next_;
+      guard_.show(first, count);
     }
     return result;
   }
@@ -55,6 +58,8 @@ public:
         count, [this](std::uint64_t missing, std::uint64_t& begin) { return producer_.try_claim(missing, begin); });
     if (result != ring::ClaimResult::claimed) {
       flush();
+    } else {
+      guard_.show(next_, count);
     }
     first = next_;
     return result;
@@ -62,8 +67,15 @@ public:
   [[nodiscard]] std::uint64_t run_max() const noexcept { return capacity_; }
 
   // The records from `first` on, which was reserved last, are complete up to first + used. Visible after flush().
-  void finish(std::uint64_t first, std::uint64_t /*reserved*/, std::uint64_t used) noexcept { next_ = first + used; }
-  void cancel(std::uint64_t /*first*/, std::uint64_t /*reserved*/) noexcept {}
+  void finish(std::uint64_t first, std::uint64_t reserved, std::uint64_t used) noexcept {
+    next_ = first + used;
+    guard_.hide(first, reserved);
+  }
+  void cancel(std::uint64_t first, std::uint64_t reserved) noexcept { guard_.hide(first, reserved); }
+  // Of what was reserved last, only the first bytes are for the user.
+  void give(std::uint64_t first, std::uint64_t reserved, std::uint64_t bytes) noexcept {
+    guard_.show_bytes(first, reserved, bytes);
+  }
 
   // Makes all that is finished visible, by one store.
   void flush() noexcept {
@@ -100,7 +112,9 @@ private:
   }
   void pad(std::uint64_t blocks) noexcept {
     if (blocks != 0) {
+      guard_.show(next_, 1);
       store_header<A>(block(next_), padding_header(next_, blocks));
+      guard_.hide(next_, 1);
       next_ += blocks;
     }
   }
@@ -126,6 +140,7 @@ private:
   std::uint64_t next_; // where the next record begins
   std::uint64_t end_;  // of what is claimed
   std::uint64_t published_;
+  BlockGuard guard_;
 };
 
 } // namespace ringfleet::frame

@@ -12,6 +12,7 @@
 
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/clock.hpp"
+#include "ringfleet/frame/block_guard.hpp"
 #include "ringfleet/frame/reassembler.hpp"
 #include "ringfleet/frame/record.hpp"
 #include "ringfleet/frame/record_search.hpp"
@@ -36,7 +37,8 @@ public:
   // Begins at the first record at or after the position of `reader`.
   explicit FrameReader(R& reader, const ReaderOptions& options = {})
       : reader_(reader), capacity_(reader.capacity()), options_(options),
-        reassembler_(options.max_message, options.assemblies), held_(options.held_views) {
+        reassembler_(options.max_message, options.assemblies), held_(options.held_views),
+        guard_(&reader.slot(0), capacity_, options.sole_user) {
     RINGFLEET_ASSERT(capacity_ >= frame_capacity_min, "a frame ring has at least four blocks");
     RINGFLEET_ASSERT(options.held_views >= 1, "a reader can hold at least one view");
     next_ = reader_.position();
@@ -149,7 +151,9 @@ private:
       next_ = position; // a shared ring: an aborted claim was skipped
     }
     // Whatever the writer's cursor says, there is no more than a ring, and nothing that was read comes back.
-    const auto end = position + std::min(available, capacity_);
+    const auto there = std::min(available, capacity_);
+    guard_.show(position, there);
+    const auto end = position + there;
     return ring::is_before(end, next_) ? next_ : end;
   }
 
@@ -250,6 +254,7 @@ private:
   // The writer may overwrite what has been read and is not held. False: it had done so already.
   [[nodiscard]] bool release_read() noexcept {
     const auto to = held_count_ != 0 ? held_[held_first_].record : next_;
+    guard_.hide(reader_.position(), to - reader_.position());
     return to == reader_.position() || reader_.release(to - reader_.position()) == ring::ReadResult::ok;
   }
 
@@ -258,6 +263,7 @@ private:
   ReaderOptions options_;
   Reassembler reassembler_;
   std::vector<Held> held_; // a queue in a circle
+  BlockGuard guard_;
   std::size_t held_first_ = 0;
   std::size_t held_count_ = 0;
   std::uint64_t next_;       // record to be read next

@@ -44,6 +44,7 @@ template <class A = Atomics>
 struct WriterOptions {
   std::uint64_t max_message = limits::message_bytes_max_default;
   LoanArena<A>* arena = nullptr; // none: nothing can be lent
+  bool sole_user = false;        // of this mapping of the ring, in this process; see base/poison.hpp. One producer only
 };
 
 // One thread of one process at a time. `P` is ring::Producer<FrameBlock> or ring::SharedProducer<FrameBlock>; it must
@@ -56,7 +57,7 @@ public:
   using Loan = FrameLoan<FrameWriter>;
 
   explicit FrameWriter(P& producer, const WriterOptions<A>& options = {})
-      : source_(producer), capacity_(producer.capacity()),
+      : source_(producer, options.sole_user), capacity_(producer.capacity()),
         max_claim_(std::min(record_bytes_max(capacity_), options.max_message)), options_(options) {
     RINGFLEET_ASSERT(capacity_ >= frame_capacity_min, "a frame ring has at least four blocks");
     if (options.arena != nullptr) {
@@ -193,6 +194,7 @@ private:
     }
     A::step("frame.claimed");
     is_claimed_ = true;
+    source_.give(first, blocks, record_header_bytes + bytes);
     return Claim(*this, first, blocks, std::span(source_.block(first).bytes + record_header_bytes, bytes));
   }
 

@@ -20,7 +20,7 @@ namespace ringfleet::frame {
 template <class P, class A = Atomics>
 class SharedClaim {
 public:
-  explicit SharedClaim(P& producer) noexcept
+  explicit SharedClaim(P& producer, bool /*sole_user*/ = false) noexcept
       : producer_(producer), capacity_(producer.capacity()),
         published_(ring::latest_claim<A>(producer.sequencer().lines()).end()) {}
 
@@ -56,6 +56,7 @@ public:
     producer_.publish(first, reserved);
   }
   void cancel(std::uint64_t first, std::uint64_t reserved) noexcept { producer_.abort(first, reserved); }
+  void give(std::uint64_t /*first*/, std::uint64_t /*reserved*/, std::uint64_t /*bytes*/) noexcept {}
   void flush() noexcept {}
 
   [[nodiscard]] FrameBlock& block(std::uint64_t position) noexcept { return producer_.slot(position); }

@@ -51,6 +51,7 @@ struct ReaderOptions {
   std::uint32_t assemblies = 1; // messages in fragments at the same time: more than one for a shared ring
   std::uint32_t held_views = limits::held_views_default;
   const LoanViews* arenas = nullptr; // none: every loan is malformed
+  bool sole_user = false;            // of this mapping of the ring, in this process; see base/poison.hpp
 };
 
 struct ReaderCounts {

@@ -39,9 +39,13 @@ public:
     scribble(part, input);
   }
   void start_call(Input& input) {
+    if (is_patience_over()) {
+      return;
+    }
     const std::vector<std::byte> payload(input.take<std::uint16_t>() % 900);
     const bool is_loose = payload.size() % 2 != 0;
     const auto started = caller_.start({.method = 1}, payload, is_loose ? Delivery::loose : Delivery::held, 1);
+    vain_ += started.status == StartStatus::lane_full;
     if (started.status == StartStatus::started) {
       require(!calls_.contains(started.position), "a position is given out once");
       calls_.emplace(started.position, is_loose);
@@ -65,7 +69,7 @@ public:
     const auto call =
         std::next(calls_.begin(), input.take<std::uint8_t>() % static_cast<std::ptrdiff_t>(calls_.size()));
     const auto [position, is_loose] = *call;
-    if (!waits) {
+    if (!waits || (!is_stamped(position) && is_patience_over())) {
       is_loose ? caller_.abandon_loose(position) : caller_.abandon(position);
       calls_.erase(call);
       return;
@@ -78,6 +82,7 @@ public:
         caller_.release(position);
       }
     } else {
+      vain_ += waited.status == WaitStatus::timed_out;
       caller_.abandon(position);
     }
     calls_.erase(call);
@@ -94,14 +99,23 @@ public:
     for (const auto& [position, is_loose] : calls_) {
       const auto fate = caller_.fate(position);
       require(fate <= call::Fate::replied, "a fate");
-      const auto waited = is_loose ? caller_.collect(position, 1) : caller_.wait(position, 1);
-      if (waited.status == WaitStatus::replied) {
-        check(waited);
+      if (is_stamped(position) || !is_patience_over()) {
+        const auto waited = is_loose ? caller_.collect(position, 1) : caller_.wait(position, 1);
+        if (waited.status == WaitStatus::replied) {
+          check(waited);
+        }
       }
     }
   }
 
 private:
+  [[nodiscard]] bool is_stamped(std::uint64_t position) const {
+    std::uint64_t stamp = 0;
+    std::memcpy(&stamp, replies_.span().data() + reply_offset(small, position), sizeof stamp);
+    return stamp == position + 1;
+  }
+  // A wait in vain spins and yields for a while, which takes its time on a machine with much to do.
+  [[nodiscard]] bool is_patience_over() const { return vain_ > 3; }
   void check(const Waited& waited) const {
     require(static_cast<std::uint32_t>(waited.reply.status) < call_status_count, "a status that exists");
     touch(waited.reply.bytes);
@@ -117,6 +131,7 @@ private:
   ServerLane server_;
   CallerLane caller_;
   std::map<std::uint64_t, bool> calls_; // position → loose
+  int vain_ = 0;
 };
 
 } // namespace

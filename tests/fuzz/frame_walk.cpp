@@ -32,7 +32,7 @@ public:
   explicit Ring(Input& input)
       : capacity_(std::uint64_t{4} << input.take<std::uint8_t>() % 5),
         blocks_(static_cast<std::size_t>(capacity_) * sizeof(FrameBlock)) {
-    constexpr std::uint64_t starts[] = {0, 64, (1ULL << 32) - 8, (1ULL << 63) - 8, ~std::uint64_t{0} - 31};
+    constexpr std::uint64_t starts[] = {0, 64, (1ULL << 32) - 8, (1ULL << 63) - 8, (1ULL << 63) + 64};
     cursor_ = starts[input.take<std::uint8_t>() % std::size(starts)] & ~std::uint64_t{3};
     ring::format_ring(memory(), cursor_);
   }

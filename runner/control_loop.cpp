@@ -1,8 +1,9 @@
 #include "control_loop.hpp"
 
+#include "scheduler_link.hpp"
+
 #include "ringfleet/base/error.hpp"
 
-#include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
@@ -22,12 +23,6 @@ os::Descriptor take_descriptor(ControlMessage& message, std::size_t index = 0) {
                 fmt::format("control message '{}' lacks descriptor {}", call::to_string(message.type), index));
   }
   return std::move(message.descriptors[index]);
-}
-
-[[noreturn]] void end_process(const char* why) {
-  std::fprintf(stderr, "ringfleet-runner: %s\n", why);
-  std::fflush(stderr);
-  _exit(3);
 }
 
 } // namespace
@@ -92,6 +87,28 @@ void ControlLoop::handle_lane(ControlMessage& message) {
   } catch (const Error& error) {
     send(ControlType::violation, message.a, 0,
          fmt::format("{} of lane {}: {}", call::to_string(message.type), message.a, error.what()));
+    give_up(message);
+  }
+}
+
+// So that the scheduler can make another one.
+void ControlLoop::give_up(const ControlMessage& message) {
+  switch (message.type) {
+  case ControlType::lane_offer:
+  case ControlType::lane_open:
+    if (const auto lane = lanes_.find(message.a); lane == lanes_.end() || !lane->second->is_open()) {
+      lanes_.erase(message.a);
+      send(ControlType::lane_dropped, message.a);
+    }
+    return;
+  case ControlType::lane_offer_client:
+  case ControlType::lane_open_client: send(ControlType::lane_retired, message.a); return;
+  case ControlType::arena_offer:
+  case ControlType::arena_open:
+    tell_scheduler(channel_, {ControlType::arena_refused, message.a, message.b,
+                              message.type == ControlType::arena_offer ? 1ULL : 0ULL});
+    return;
+  default: return;
   }
 }
 
@@ -153,8 +170,7 @@ void ControlLoop::handle_arena(RunnerLane& lane, ControlMessage& message) {
 }
 
 void ControlLoop::send(ControlType type, std::uint64_t a, std::uint64_t b, std::string text) {
-  static_cast<void>(channel_.send(
-      {.type = type, .a = a, .b = b, .text = std::move(text)})); // a scheduler that is gone shows up in run()
+  tell_scheduler(channel_, {.type = type, .a = a, .b = b, .text = std::move(text)});
 }
 
 } // namespace ringfleet::runner

@@ -31,6 +31,7 @@ public:
 
 private:
   void handle_lane(call::ControlMessage& message);
+  void give_up(const call::ControlMessage& message);
   void load(call::ControlMessage& message);
   void offer_lane(call::ControlMessage& message);
   void open_lane(call::ControlMessage& message);

@@ -27,8 +27,12 @@ const memory::Expectation expected_arena{
 void LaneArenas::ask_and_wait(std::uint32_t number, std::uint64_t bytes) {
   const MonotonicNs deadline = deadline_after(monotonic_now(), patience);
   const std::uint32_t seen = Atomics::load_acquire(bell_);
-  if (channel_.send({call::ControlType::arena_wanted, lane_, number, bytes}, {}, deadline) != os::SocketStatus::ok) {
-    return;
+  try {
+    if (channel_.send({call::ControlType::arena_wanted, lane_, number, bytes}, {}, deadline) != os::SocketStatus::ok) {
+      return;
+    }
+  } catch (const Error&) {
+    return; // no memory to ask with: there is no arena, and the call ends as no_space
   }
   // SYNC runner.arena: acquire; pairs with release in LaneArenas::ring. The arena itself is handed over under the lock
   // of the lane's arenas.
@@ -50,6 +54,7 @@ void LaneArenas::map_own(std::uint32_t number, os::Descriptor arena) {
   }
   auto segment = memory::Segment::attach_writer(std::move(arena), expected_arena, "own arena");
   segment.close_descriptor();
+  std::erase_if(own_, [number](const Own& own) { return own.number == number; }); // it never came into use
   own_.push_back({number, std::move(segment)});
 }
 

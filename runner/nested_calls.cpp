@@ -1,5 +1,7 @@
 #include "nested_calls.hpp"
 
+#include "scheduler_link.hpp"
+
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/call/method_id.hpp"
 
@@ -245,7 +247,7 @@ void NestedCalls::runner_died(std::uint64_t runner) {
 }
 
 void NestedCalls::send(ControlType type, std::uint64_t a, std::uint64_t b, std::string text) {
-  static_cast<void>(channel_.send({.type = type, .a = a, .b = b, .text = std::move(text)}));
+  tell_scheduler(channel_, {.type = type, .a = a, .b = b, .text = std::move(text)});
 }
 
 } // namespace ringfleet::runner

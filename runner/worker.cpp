@@ -1,5 +1,7 @@
 #include "worker.hpp"
 
+#include "scheduler_link.hpp"
+
 #include "ringfleet/base/error.hpp"
 
 #include <algorithm>
@@ -244,8 +246,7 @@ void Worker::report_violations(RunnerLane& lane) {
 }
 
 void Worker::send(const ControlMessage& message) {
-  // A scheduler that is gone ends this process by way of the control thread.
-  static_cast<void>(channel_.send(message));
+  tell_scheduler(channel_, message);
 }
 
 } // namespace ringfleet::runner

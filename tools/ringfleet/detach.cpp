@@ -42,7 +42,10 @@ int outcome_of(pid_t child, int pipe_end) {
 }
 
 void redirect(const std::string& path, int flags, std::initializer_list<int> targets) {
-  const int file = open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int file = -1;
+  do {
+    file = open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+  } while (file < 0 && errno == EINTR);
   if (file < 0) {
     fail("open '" + path + "'");
   }

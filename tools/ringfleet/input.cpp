@@ -5,6 +5,7 @@
 
 #include "ringfleet/base/limits.hpp"
 #include "ringfleet/base/units.hpp"
+#include "ringfleet/os/file.hpp"
 
 #include <cerrno>
 #include <memory>
@@ -21,7 +22,7 @@ namespace {
 class Input {
 public:
   explicit Input(const std::string& path)
-      : descriptor_(path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC)),
+      : descriptor_(path == "-" ? STDIN_FILENO : os::try_open(path, O_RDONLY).release()),
         owned_(descriptor_ > STDIN_FILENO) {}
   ~Input() {
     if (owned_) {

@@ -1,5 +1,7 @@
 #include "line_printer.hpp"
 
+#include "ringfleet/os/thread.hpp"
+
 #include <cerrno>
 #include <string_view>
 #include <utility>
@@ -22,7 +24,7 @@ void write_all(int descriptor, std::string_view text) {
 
 } // namespace
 
-LinePrinter::LinePrinter() : thread_([this] { run(); }) {}
+LinePrinter::LinePrinter() : thread_(os::start_thread("print what the fleet says", [this] { run(); })) {}
 
 LinePrinter::~LinePrinter() {
   {

@@ -33,6 +33,20 @@ ErrorCode code_of(int errno_value) noexcept {
   }
 }
 
+// What helps wherever the kernel says this; a call site that knows better says so itself.
+const char* usual_advice(int errno_value) noexcept {
+  switch (errno_value) {
+  case EACCES:
+  case EPERM: return "check the owner and mode of what is named, and what this user may do";
+  case ENOMEM: return "free some memory, or raise the limits on it (ulimit -v, the container's)";
+  case ENOSPC:
+  case EDQUOT: return "free some space there";
+  case EMFILE: return "raise the limit on open files (ulimit -n)";
+  case ENFILE: return "raise fs.file-max: the whole machine has no descriptor left";
+  default: return "";
+  }
+}
+
 } // namespace
 
 std::string_view to_string(ErrorCode code) noexcept {
@@ -64,7 +78,7 @@ Error::Error(ErrorCode code, std::string what, std::string advice, int errno_val
 
 Error Error::from_errno(std::string what, int errno_value, std::string advice) {
   return Error(code_of(errno_value), fmt::format("{}: {}", what, std::generic_category().message(errno_value)),
-               std::move(advice), errno_value);
+               advice.empty() ? usual_advice(errno_value) : std::move(advice), errno_value);
 }
 
 Error Error::in(std::string_view context) const {

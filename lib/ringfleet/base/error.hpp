@@ -42,6 +42,7 @@ public:
   Error(ErrorCode code, std::string what, std::string advice = {}, int errno_value = 0);
 
   // Text of errno appended to `what`; the code derived from errno (ENOSPC → no_memory, EMFILE → no_descriptors, …).
+  // Without `advice`, where permission, memory, space or descriptors are missing, the usual one.
   [[nodiscard]] static Error from_errno(std::string what, int errno_value, std::string advice = {});
 
   [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }

@@ -3,8 +3,11 @@
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/process_word.hpp"
 #include "ringfleet/counter/counter_snapshot.hpp"
+#include "ringfleet/os/directory.hpp"
+#include "ringfleet/os/process.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
 
+#include <charconv>
 #include <cstdint>
 
 #include <fmt/format.h>
@@ -20,12 +23,34 @@ std::uint32_t next_number() {
   return count.add(1);
 }
 
+std::int32_t pid_of(std::uint64_t serial) noexcept {
+  return static_cast<std::int32_t>(serial);
+}
+
+// Counter files whose maker died before they were complete: "NAME+PID-COUNT.new".
+void remove_unfinished(const std::string& counters) {
+  for (const auto& name : os::list_directory(counters)) {
+    const auto plus = name.rfind('+');
+    if (!name.ends_with(".new") || plus == std::string::npos) {
+      continue;
+    }
+    std::int32_t pid = 0;
+    std::from_chars(name.data() + plus + 1, name.data() + name.size(), pid);
+    if (pid > 0 && !os::identity_of(pid)) {
+      ::unlink(fmt::format("{}/{}", counters, name).c_str());
+    }
+  }
+}
+
 // Files of dead ends that this one replaces.
 void remove_dead(const std::string& directory, std::string_view role, std::string_view channel) {
   for (const auto& path : counter::list_counter_files(directory)) {
     try {
       const auto file = counter::CounterSnapshot::read(path);
-      if (file.state == counter::OwnerState::dead && file.role == role && file.name == channel) {
+      // Who died before it said who it is has its pid in the serial.
+      const bool is_dead = file.state == counter::OwnerState::dead ||
+                           (file.state == counter::OwnerState::starting && !os::identity_of(pid_of(file.serial)));
+      if (is_dead && file.role == role && file.name == channel) {
         ::unlink(path.c_str());
       }
     } catch (const Error&) {
@@ -42,13 +67,20 @@ CounterFile::CounterFile(std::string_view role, std::string_view channel, bool i
   }
   const auto directory = os::create_fleet_directory(os::channels_directory);
   remove_dead(directory, role, channel);
+  os::create_private_directory(counter::counter_directory(directory));
+  remove_unfinished(counter::counter_directory(directory));
   path_ = fmt::format("{}/{}-{}.{}", counter::counter_directory(directory), role, ::getpid(), next_number());
   ::unlink(path_.c_str()); // of an earlier process with this pid
-  writer_ = std::make_unique<counter::CounterWriter>(
-      path_, counter::CounterOwner{.fleet = std::string(os::channels_directory),
-                                   .role = std::string(role),
-                                   .name = std::string(channel),
-                                   .serial = static_cast<std::uint64_t>(::getpid())});
+  try {
+    writer_ = std::make_unique<counter::CounterWriter>(
+        path_, counter::CounterOwner{.fleet = std::string(os::channels_directory),
+                                     .role = std::string(role),
+                                     .name = std::string(channel),
+                                     .serial = static_cast<std::uint64_t>(::getpid())});
+  } catch (...) {
+    ::unlink(path_.c_str());
+    throw;
+  }
 }
 
 CounterFile::~CounterFile() {

@@ -3,14 +3,13 @@
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/counter/counter_writer.hpp"
 #include "ringfleet/memory/segment.hpp"
+#include "ringfleet/os/directory.hpp"
 #include "ringfleet/os/file.hpp"
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <span>
-#include <system_error>
 
 #include <fmt/format.h>
 
@@ -176,16 +175,17 @@ std::string_view CounterSnapshot::text(std::string_view label) const noexcept {
 }
 
 std::vector<std::string> list_counter_files(std::string_view fleet_directory) {
+  const std::string directory = counter_directory(fleet_directory);
   std::vector<std::string> paths;
-  std::error_code gone;
-  for (std::filesystem::directory_iterator entry(counter_directory(fleet_directory), gone), end; !gone && entry != end;
-       entry.increment(gone)) {
-    const std::string path = entry->path().string();
-    if (!path.ends_with(".new")) {
-      paths.push_back(path);
-    }
+  try {
+    paths = os::list_directory(directory);
+  } catch (const Error&) {
+    return {}; // gone, or nothing that this user may read
   }
-  std::sort(paths.begin(), paths.end());
+  std::erase_if(paths, [](const std::string& name) { return name.ends_with(".new"); });
+  for (auto& path : paths) {
+    path = fmt::format("{}/{}", directory, path);
+  }
   return paths;
 }
 

@@ -37,18 +37,19 @@ std::string counter_path(std::string_view fleet_directory, std::string_view role
 
 os::Descriptor create_counter_file(std::string_view path, const CounterOwner& owner) {
   os::create_private_directory(std::string(path.substr(0, path.rfind('/'))));
-  auto segment = memory::Segment::create_file(std::string(path), {.kind = memory::SegmentKind::counters,
-                                                                  .body_bytes = sizeof(CounterBody),
-                                                                  .generation = owner.serial,
-                                                                  .fingerprint = fingerprint});
-  OwnerFields& fields = body_of(segment).owner;
+  // Named before it appears: whoever finds it, after our death too, sees whose it is.
+  memory::HiddenSegment segment(std::string(path), {.kind = memory::SegmentKind::counters,
+                                                    .body_bytes = sizeof(CounterBody),
+                                                    .generation = owner.serial,
+                                                    .fingerprint = fingerprint});
+  OwnerFields& fields = reinterpret_cast<CounterBody*>(segment.body().data())->owner;
   fields.serial = owner.serial;
   copy_text(fields.role, owner.role);
   copy_text(fields.fleet, owner.fleet);
   copy_text(fields.name, owner.name);
   // SYNC counter.named: release; pairs with acquire in CounterSnapshot::read. Publishes: serial and names.
   Atomics::store_release(fields.named, 1U);
-  return segment.descriptor().duplicate();
+  return segment.appear().descriptor().duplicate();
 }
 
 CounterWriter::CounterWriter(const os::Descriptor& file, std::string_view name)

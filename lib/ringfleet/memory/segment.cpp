@@ -173,7 +173,7 @@ namespace {
 
 os::Descriptor open_segment(const std::string& path, os::Access access) {
   const int how = access == os::Access::read_write ? O_RDWR : O_RDONLY;
-  os::Descriptor descriptor(::open(path.c_str(), how | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  auto descriptor = os::try_open(path, how | O_NOFOLLOW | O_NONBLOCK);
   if (!descriptor) {
     throw Error::from_errno(fmt::format("open segment '{}'", path), errno,
                             errno == ELOOP    ? "somebody put a link in its place"

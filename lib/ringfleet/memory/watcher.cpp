@@ -4,6 +4,7 @@
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/os/event_counter.hpp"
 #include "ringfleet/os/poller.hpp"
+#include "ringfleet/os/thread.hpp"
 
 #include <condition_variable>
 #include <csignal>
@@ -102,7 +103,12 @@ Watcher::Watcher(Obituary& obituary) : state_(std::make_unique<State>(obituary))
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  state_->thread = std::thread([state = state_.get()] { state->run(); });
+  try {
+    state_->thread = os::start_thread("watch processes", [state = state_.get()] { state->run(); });
+  } catch (...) {
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 

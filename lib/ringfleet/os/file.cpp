@@ -61,10 +61,24 @@ private:
 
 } // namespace
 
+Descriptor try_open(const std::string& path, int flags) noexcept {
+  return Descriptor(detail::retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC); }));
+}
+
+bool is_there(const std::string& path) {
+  if (::access(path.c_str(), F_OK) == 0) {
+    return true;
+  }
+  if (errno != ENOENT && errno != ENOTDIR) {
+    throw Error::from_errno(fmt::format("look for '{}'", path), errno);
+  }
+  return false;
+}
+
 Descriptor open_regular_file(const std::string& path, std::string_view what) {
   const std::string operation = fmt::format("open {} '{}'", what, path);
   // O_NONBLOCK: opening a FIFO that nobody writes must not hang; it has no effect on regular files.
-  Descriptor file(detail::retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
+  Descriptor file = try_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!file) {
     throw Error::from_errno(operation, errno,
                             errno == ENOENT   ? "check the path"

@@ -22,6 +22,13 @@ namespace ringfleet::os {
 // Opens for reading under the same conditions, without reading.
 [[nodiscard]] Descriptor open_regular_file(const std::string& path, std::string_view what);
 
+// open(2) without creating, close-on-exec, made again when a signal interrupts it. Empty when it fails; errno says why.
+[[nodiscard]] Descriptor try_open(const std::string& path, int flags) noexcept;
+
+// Is there anything of this name? What cannot be looked at is an Error (no_memory, no_permission) and not an absence:
+// somebody might put another one in its place.
+[[nodiscard]] bool is_there(const std::string& path);
+
 // A new file, allocated in full; `mode` is what it gets, whatever the umask. Throws Error: already_exists for anything
 // in its place, links included; no_memory, and then the file is gone again.
 [[nodiscard]] Descriptor create_file(const std::string& path, std::uint64_t size_bytes, std::uint32_t mode = 0600);

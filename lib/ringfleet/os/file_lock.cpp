@@ -85,7 +85,7 @@ void FileLock::share(std::string_view note) {
 }
 
 void FileLock::leave_note(std::string_view note) const {
-  if (::ftruncate(lease_.get(), 0) != 0) {
+  if (detail::retry([&] { return ::ftruncate(lease_.get(), 0); }) != 0) {
     throw Error::from_errno(fmt::format("lock '{}'", path_), errno);
   }
   write_at(lease_.get(), std::as_bytes(std::span(note)), 0, path_);

@@ -1,4 +1,5 @@
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/os/detail/retry.hpp"
 #include "ringfleet/os/process.hpp"
 #include "ringfleet/os/socket.hpp"
 
@@ -27,7 +28,7 @@ Descriptor kernel_pidfd(int socket) {
 
 bool has_hung_up(int socket) {
   pollfd entry{socket, POLLRDHUP, 0};
-  return ::poll(&entry, 1, 0) > 0 && (entry.revents & (POLLHUP | POLLRDHUP)) != 0;
+  return detail::retry([&] { return ::poll(&entry, 1, 0); }) > 0 && (entry.revents & (POLLHUP | POLLRDHUP)) != 0;
 }
 
 } // namespace

@@ -2,8 +2,8 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/limits.hpp"
+#include "ringfleet/os/directory.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -108,23 +108,26 @@ std::string create_fleet_directory(std::string_view fleet) {
 std::vector<std::string> list_fleets() {
   const auto base = runtime_base_path();
   std::vector<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(base, error), end; !error && entry != end; entry.increment(error)) {
-    std::error_code ignored; // an entry that vanished meanwhile is simply not listed
-    if (entry->symlink_status(ignored).type() == std::filesystem::file_type::directory) {
-      names.push_back(entry->path().filename().string());
+  try {
+    names = list_directory(base);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::not_found) {
+      throw;
     }
   }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    throw Error::from_errno(fmt::format("list directory '{}'", base), error.value());
-  }
-  std::sort(names.begin(), names.end());
+  std::erase_if(names, [&](const std::string& name) {
+    std::error_code ignored; // an entry that vanished meanwhile is simply not listed
+    const auto status = std::filesystem::symlink_status(base + "/" + name, ignored);
+    return status.type() != std::filesystem::file_type::directory;
+  });
   return names;
 }
 
 void remove_tree(const std::string& path) {
   std::error_code error;
-  std::filesystem::remove_all(path, error); // works on descriptors and does not follow links
+  do {
+    std::filesystem::remove_all(path, error); // works on descriptors and does not follow links
+  } while (error == std::errc::interrupted);
   if (error) {
     throw Error::from_errno(fmt::format("remove directory '{}'", path), error.value());
   }

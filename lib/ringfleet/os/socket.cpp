@@ -15,6 +15,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@ namespace ringfleet::os {
 namespace {
 
 constexpr int socket_type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
+// How often a send is made again while the kernel has no memory for its buffer, which passes.
+constexpr int attempts_without_memory = 8;
 constexpr const char* descriptor_advice = "raise the limit on open files (ulimit -n)";
 
 Descriptor new_socket() {
@@ -109,8 +112,13 @@ Socket Socket::listen(const std::string& path) {
     ::unlink(path.c_str());
     bound = ::bind(socket.get(), address.get(), address.size());
   }
-  if (bound != 0 || ::chmod(path.c_str(), 0600) != 0 || ::listen(socket.get(), SOMAXCONN) != 0) {
+  if (bound != 0) {
     throw Error::from_errno(what, errno);
+  }
+  if (::chmod(path.c_str(), 0600) != 0 || ::listen(socket.get(), SOMAXCONN) != 0) {
+    const int error = errno;
+    ::unlink(path.c_str());
+    throw Error::from_errno(what, error);
   }
   return Socket(std::move(socket));
 }
@@ -179,7 +187,7 @@ SocketStatus Socket::send(std::span<const iovec> parts, std::span<const int> des
     header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
     std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
   }
-  while (true) {
+  for (int attempt = 1;; ++attempt) {
     if (detail::retry([&] { return ::sendmsg(fd(), &message, MSG_NOSIGNAL); }) >= 0) {
       return SocketStatus::ok;
     }
@@ -188,6 +196,15 @@ SocketStatus Socket::send(std::span<const iovec> parts, std::span<const int> des
       if (!wait_until_ready(fd(), POLLOUT, deadline)) {
         return SocketStatus::would_block;
       }
+      break;
+    case ENOMEM:
+    case ENOBUFS:
+      if (attempt == attempts_without_memory) {
+        throw Error(ErrorCode::no_memory,
+                    Error::from_errno(fmt::format("send a message of {} bytes", length), errno).operation(),
+                    "free some memory", errno);
+      }
+      ::sched_yield();
       break;
     case EPIPE:
     case ECONNRESET:
@@ -205,7 +222,7 @@ SocketStatus Socket::send(std::span<const iovec> parts, std::span<const int> des
 }
 
 Received Socket::receive(std::span<std::byte> buffer, MonotonicNs deadline) {
-  while (true) {
+  for (int attempt = 1;; ++attempt) {
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int) * descriptors_received_max)> control{};
     iovec part{buffer.data(), buffer.size()};
     msghdr message{};
@@ -215,6 +232,10 @@ Received Socket::receive(std::span<std::byte> buffer, MonotonicNs deadline) {
     message.msg_controllen = control.size();
     const ssize_t length = detail::retry([&] { return ::recvmsg(fd(), &message, MSG_CMSG_CLOEXEC); });
     if (length < 0) {
+      if ((errno == ENOMEM || errno == ENOBUFS) && attempt < attempts_without_memory) {
+        ::sched_yield();
+        continue;
+      }
       if (errno == EAGAIN) {
         if (!wait_until_ready(fd(), POLLIN, deadline)) {
           return {SocketStatus::would_block, 0, {}};

@@ -8,6 +8,7 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/os/event_counter.hpp"
+#include "ringfleet/os/thread.hpp"
 #include "ringfleet/ring/barrier.hpp"
 #include "ringfleet/ring/fan_in.hpp"
 
@@ -24,14 +25,15 @@ namespace ringfleet::ring {
 template <Waitable R>
 class EventReader {
 public:
-  // Throws Error(invalid_argument) for a ring that nobody can park on, Error(no_descriptors).
+  // Throws Error(invalid_argument) for a ring that nobody can park on, Error(no_descriptors), Error(limit_reached) when
+  // there is no room for a thread.
   explicit EventReader(R& reader) : reader_(reader), barrier_(reader.options()) {
     if (reader.options().waiting != Waiting::park) {
       throw Error(ErrorCode::invalid_argument, "wait for a ring in an event loop: it is one that nobody can sleep on",
                   "make the ring with Waiting::park, and let a lossy reader take a line");
     }
     readable_.signal();
-    thread_ = std::thread([this] { run(); });
+    thread_ = os::start_thread("watch a ring for an event loop", [this] { run(); });
     rearm();
   }
   EventReader(const EventReader&) = delete;

@@ -3,6 +3,7 @@
 #include "ringfleet/base/bits.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/limits.hpp"
+#include "ringfleet/os/directory.hpp"
 #include "ringfleet/os/file.hpp"
 #include "ringfleet/os/file_lock.hpp"
 #include "ringfleet/ring/detail/pid_scope.hpp"
@@ -37,7 +38,7 @@ constexpr std::uint64_t member_table_bytes_max =
     sizeof(TableHead) + limits::ring_members_max * (sizeof(MemberLine) + sizeof(ReaderLines));
 
 os::Descriptor open_for_looking(const std::string& path) {
-  os::Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  auto file = os::try_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!file) {
     throw Error::from_errno(fmt::format("open '{}'", path), errno);
   }
@@ -113,6 +114,12 @@ void look_at_ring(FoundRing& found) {
   count_members(found, head.shape);
 }
 
+// It could not be looked at; nothing is wrong with it, as far as we know.
+bool says_nothing_about_the_ring(ErrorCode code) noexcept {
+  return code == ErrorCode::no_permission || code == ErrorCode::no_memory || code == ErrorCode::no_descriptors ||
+         code == ErrorCode::system;
+}
+
 FoundRing look_at(const Place& place, std::vector<std::string> files) {
   FoundRing found;
   found.place = place;
@@ -127,14 +134,14 @@ FoundRing look_at(const Place& place, std::vector<std::string> files) {
     const auto lock = place.path(detail::lock_part);
     const bool is_held = os::FileLock::state_hint(lock) == os::FileLock::State::held;
     found.state = is_held ? FoundState::alive : FoundState::damaged;
-    if (::access(place.path().c_str(), F_OK) != 0) {
+    if (!os::is_there(place.path())) {
       found.state = is_held ? FoundState::alive : FoundState::unfinished;
       return found;
     }
     look_at_ring(found);
   } catch (const Error& error) {
     found.problem = error.what();
-    if (error.code() == ErrorCode::no_permission) {
+    if (says_nothing_about_the_ring(error.code())) {
       found.state = FoundState::unknown;
     }
   }
@@ -143,21 +150,17 @@ FoundRing look_at(const Place& place, std::vector<std::string> files) {
 
 std::vector<FoundRing> list_in(Backing backing, const std::string& directory) {
   std::map<std::string, std::vector<std::string>> families;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const auto name = memory::parse_file_name(backing, entry->path().filename().string());
+  for (const auto& entry : os::list_directory(directory)) {
+    const auto path = fmt::format("{}/{}", directory, entry);
+    const auto name = memory::parse_file_name(backing, entry);
     std::error_code ignored; // an entry that vanished meanwhile is simply not listed
-    const bool is_file = entry->symlink_status(ignored).type() == std::filesystem::file_type::regular;
+    const bool is_file = std::filesystem::symlink_status(path, ignored).type() == std::filesystem::file_type::regular;
     // In shared memory the name is ours alone; among a user's files the content has to say so as well.
     const bool is_ours = name && is_file && name->part != detail::lock_part &&
-                         (backing == Backing::shm || name->unfinished || has_our_magic(entry->path().string()));
+                         (backing == Backing::shm || name->unfinished || has_our_magic(path));
     if (is_ours) {
-      families[name->name].push_back(entry->path().string());
+      families[name->name].push_back(path);
     }
-  }
-  if (error) {
-    throw Error::from_errno(fmt::format("list directory '{}'", directory), error.value());
   }
   std::vector<FoundRing> rings;
   for (auto& [name, files] : families) {
@@ -214,13 +217,18 @@ void remove_ring(const Place& place) {
                 "end it first");
   }
   const auto found = find_ring(place);
+  if (found && found->state == FoundState::unknown) {
+    throw Error(ErrorCode::wrong_state,
+                fmt::format("{}: whether living members use it is not known: {}", what, found->problem),
+                "try again when it can be looked at");
+  }
   if (found && found->members_alive != 0) {
     throw Error(ErrorCode::wrong_state,
                 fmt::format("{}: {} living members wait for its producer", what, found->members_alive),
                 "end them first");
   }
   detail::remove_unfinished(place);
-  if (::access(place.path().c_str(), F_OK) == 0) {
+  if (os::is_there(place.path())) {
     detail::retire(place);
   }
   detail::remove_family(place);

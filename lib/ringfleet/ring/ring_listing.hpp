@@ -19,7 +19,7 @@ enum class FoundState : std::uint8_t {
   dead,       // its owner died; the next one continues it
   damaged,    // nobody owns it, and nobody could continue it; `problem` says why
   unfinished, // its creator died before it was complete
-  unknown     // this user may not look; `problem` says why
+  unknown     // it could not be looked at: no permission, memory or descriptor; `problem` says which
 };
 
 [[nodiscard]] std::string_view to_string(FoundState state) noexcept;

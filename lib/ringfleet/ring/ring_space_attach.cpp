@@ -2,6 +2,7 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/os/directory_watch.hpp"
+#include "ringfleet/os/file.hpp"
 #include "ringfleet/ring/detail/pid_scope.hpp"
 #include "ringfleet/ring/detail/space_parts.hpp"
 #include "ringfleet/ring/process_judge.hpp"
@@ -45,7 +46,7 @@ std::shared_ptr<detail::SpaceParts> map(const memory::Place& place, const RingEx
       return detail::map_named(place, expected, os::Access::read_only, members_access(role));
     } catch (const Error& error) {
       // Between our looks at two of its files the ring was replaced, unless it is damaged; then we find it so again.
-      const bool is_half = error.code() == ErrorCode::not_found && ::access(place.path().c_str(), F_OK) == 0;
+      const bool is_half = error.code() == ErrorCode::not_found && os::is_there(place.path());
       const bool is_mixed = error.code() == ErrorCode::bad_segment;
       if (attempt == 2 || (!is_half && !is_mixed)) {
         throw error.in("attach " + place.text());

@@ -3,6 +3,7 @@
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/limits.hpp"
 #include "ringfleet/os/directory_watch.hpp"
+#include "ringfleet/os/file.hpp"
 #include "ringfleet/os/memory_file.hpp"
 #include "ringfleet/os/memory_placement.hpp"
 #include "ringfleet/ring/detail/pid_scope.hpp"
@@ -14,7 +15,9 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -162,11 +165,21 @@ std::shared_ptr<SpaceParts> create_named(const RingSpec& spec) {
   auto member_parts = detail::carve_members(members.body(), shape);
   format_space(ring_parts, member_parts, shape);
   auto parts = std::make_shared<SpaceParts>(spec.place);
-  parts->member_segment = members.appear();
-  if (arena != nullptr) {
-    parts->arena_segment = arena->appear();
+  std::vector<std::string_view> appeared;
+  try {
+    parts->member_segment = members.appear();
+    appeared.push_back(detail::members_part);
+    if (arena != nullptr) {
+      parts->arena_segment = arena->appear();
+      appeared.push_back(detail::arena_part);
+    }
+    parts->ring_segment = ring.appear();
+  } catch (...) {
+    for (const auto part : appeared) {
+      ::unlink(spec.place.path(part).c_str());
+    }
+    throw;
   }
-  parts->ring_segment = ring.appear();
   return finished(std::move(parts), shape, spec);
 }
 
@@ -218,7 +231,7 @@ std::shared_ptr<SpaceParts> continue_named(const RingSpec& spec) {
 std::shared_ptr<SpaceParts> make_or_continue(const RingSpec& spec) {
   const auto& place = spec.place;
   detail::remove_unfinished(place);
-  const bool is_there = ::access(place.path().c_str(), F_OK) == 0;
+  const bool is_there = os::is_there(place.path());
   if (!is_there || spec.existing == Existing::replace) {
     if (is_there) {
       detail::retire(place);
@@ -267,7 +280,12 @@ std::shared_ptr<SpaceParts> create_for_many(const RingSpec& spec) {
   while (true) {
     if (auto lock = os::FileLock::try_acquire(path, note, spec.options.mode)) {
       auto parts = make_or_continue(spec);
-      lock->share(note);
+      try {
+        lock->share(note);
+      } catch (...) {
+        detail::say_that_nobody_owns(*parts); // it is whole, so the next one continues it
+        throw;
+      }
       parts->lock = std::move(lock);
       return parts;
     }

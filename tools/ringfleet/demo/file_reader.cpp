@@ -1,5 +1,7 @@
 #include "file_reader.hpp"
 
+#include "ringfleet/os/file.hpp"
+
 #include <cerrno>
 #include <utility>
 
@@ -72,7 +74,7 @@ void FileReader::stop() {
 
 bool FileReader::open_next() {
   const auto& path = corpus_.files[ledger_.next_file(corpus_.files.size())];
-  descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  descriptor_ = os::try_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).release();
   struct stat status{};
   if (descriptor_ >= 0 && fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) {
     file_ = std::make_shared<FileState>();

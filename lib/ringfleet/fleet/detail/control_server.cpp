@@ -61,8 +61,12 @@ public:
   void send(const call::ControlMessage& message, std::span<const int> descriptors) override {
     // A client that does not read (it is stopped, and its buffer is full) is dropped when it can be done safely: this
     // may run in the middle of a walk over the clients.
-    if (!dropped_ && channel_.send(message, descriptors, 0) != os::SocketStatus::ok) {
-      drop();
+    try {
+      if (!dropped_ && channel_.send(message, descriptors, 0) != os::SocketStatus::ok) {
+        drop();
+      }
+    } catch (const Error&) {
+      drop(); // it would wait for ever for what it was not told; it learns that the connection has ended
     }
   }
 
@@ -103,6 +107,8 @@ private:
     case ControlType::arena_wanted: broker.arena_wanted_by_client(*this, message.a, message.c); return;
     case ControlType::arena_mapped: broker.arena_mapped_by_client(*this, message.a, number); return;
     case ControlType::arena_ready: broker.arena_ready_at_client(*this, message.a, number); return;
+    case ControlType::arena_refused: broker.arena_refused_by_client(*this, message.a, number, message.c != 0); return;
+    case ControlType::lane_retired: broker.client_refused(*this, message.a); return;
     case ControlType::epochs_mapped: take_epochs(); return;
     case ControlType::violation: server_.supervisor_.violation(*this, message.a, message.text); return;
     case ControlType::request:
@@ -185,7 +191,12 @@ ControlServer::ControlServer(const std::string& path, EventLoop& loop, Superviso
                              const os::Descriptor& route, OnRequest on_request)
     : path_(path), loop_(loop), supervisor_(supervisor), route_(route), on_request_(std::move(on_request)),
       listener_(os::Socket::listen(path)), spare_(open_spare()) {
-  token_ = loop_.watch(listener_.fd(), [this] { accept(); });
+  try {
+    token_ = loop_.watch(listener_.fd(), [this] { accept(); });
+  } catch (...) {
+    unlink(path_.c_str());
+    throw;
+  }
 }
 
 ControlServer::~ControlServer() {

@@ -13,8 +13,13 @@ EventLoop::EventLoop() {
 
 EventLoop::Token EventLoop::watch(int fd, OnReady on_ready) {
   const Token token = next_token_++;
-  poller_.add(fd, token);
   handlers_.emplace(token, std::move(on_ready));
+  try {
+    poller_.add(fd, token);
+  } catch (...) {
+    handlers_.erase(token);
+    throw;
+  }
   return token;
 }
 

@@ -95,7 +95,23 @@ void LaneBroker::connect(Runner& runner, ClientLink& client, const call::LaneSha
   to_runner.d = shape.workers | static_cast<std::uint64_t>(spin) << 32;
   Lane& kept = lanes_.emplace(id, std::move(lane)).first->second;
   runner.send(to_runner, std::array{kept.replies.get()});
-  kept.client_mapped = client.offer_lane(kept.offer, kept.requests);
+  try {
+    kept.client_mapped = client.offer_lane(kept.offer, kept.requests);
+  } catch (...) {
+    runner.send({ControlType::lane_drop, id});
+    lanes_.erase(id);
+    throw;
+  }
+}
+
+// A lane that one side could not take, for want of descriptors or memory there: the other one lets go of it, and the
+// supervisor makes another one at its next tick.
+void LaneBroker::client_refused(ClientLink& client, std::uint64_t id) {
+  if (Lane* lane = find(id); lane != nullptr && lane->client == &client && !lane->established) {
+    lane->runner->send({ControlType::lane_drop, id});
+    lanes_.erase(id);
+    on_change_();
+  }
 }
 
 void LaneBroker::runner_mapped(Runner& runner, std::uint64_t id) {
@@ -209,8 +225,43 @@ void LaneBroker::arena_wanted_by_client(ClientLink& client, std::uint64_t id, st
     return;
   }
   const std::uint32_t number = arena->number;
-  if (client.offer_arena(id, number, arena->bytes, arena->descriptor)) {
-    arena_mapped_by_client(client, id, number);
+  try {
+    if (client.offer_arena(id, number, arena->bytes, arena->descriptor)) {
+      arena_mapped_by_client(client, id, number);
+    }
+  } catch (const Error&) {
+    undo_arena(*lane, true, number);
+  }
+}
+
+// Somebody could not take it: it never was, and whoever asked for it does without. Its number is free again, because
+// arenas of one side are made one after the other.
+void LaneBroker::undo_arena(Lane& lane, bool of_client, std::uint32_t number) {
+  const auto found = std::ranges::find_if(
+      lane.arenas, [&](const Arena& arena) { return arena.of_client == of_client && arena.number == number; });
+  std::uint32_t& count = of_client ? lane.client_arenas : lane.runner_arenas;
+  if (found == lane.arenas.end() || number != count) {
+    return;
+  }
+  const std::uint64_t bytes = found->bytes;
+  lane.arenas.erase(found);
+  --count;
+  if (of_client) {
+    lane.client->refuse_arena(lane.offer.lane, bytes);
+  } else {
+    lane.runner->send({ControlType::arena_refused, lane.offer.lane, 0, bytes});
+  }
+}
+
+void LaneBroker::arena_refused_by_runner(const Runner& runner, std::uint64_t id, std::uint32_t number, bool own) {
+  if (Lane* lane = find(id); lane != nullptr && lane->runner == &runner) {
+    undo_arena(*lane, !own, number);
+  }
+}
+
+void LaneBroker::arena_refused_by_client(const ClientLink& client, std::uint64_t id, std::uint32_t number, bool own) {
+  if (Lane* lane = find(id); lane != nullptr && lane->client == &client) {
+    undo_arena(*lane, own, number);
   }
 }
 
@@ -228,11 +279,15 @@ void LaneBroker::arena_mapped_by_runner(Runner& runner, std::uint64_t id, std::u
     return;
   }
   if (Arena* arena = find_arena(*lane, false, number)) {
-    memory::seal_segment(arena->descriptor, fmt::format("lane {} runner arena {}", id, number));
-    const bool done = lane->client->open_arena(id, number, arena->descriptor);
-    arena->descriptor.reset();
-    if (done) {
-      arena_ready_at_client(*lane->client, id, number);
+    try {
+      memory::seal_segment(arena->descriptor, fmt::format("lane {} runner arena {}", id, number));
+      const bool done = lane->client->open_arena(id, number, arena->descriptor);
+      arena->descriptor.reset();
+      if (done) {
+        arena_ready_at_client(*lane->client, id, number);
+      }
+    } catch (const Error&) {
+      undo_arena(*lane, false, number);
     }
   }
 }
@@ -244,9 +299,13 @@ void LaneBroker::arena_mapped_by_client(ClientLink& client, std::uint64_t id, st
     return;
   }
   if (Arena* arena = find_arena(*lane, true, number)) {
-    memory::seal_segment(arena->descriptor, fmt::format("lane {} client arena {}", id, number));
-    lane->runner->send({ControlType::arena_open, id, number}, std::array{arena->descriptor.get()});
-    arena->descriptor.reset();
+    try {
+      memory::seal_segment(arena->descriptor, fmt::format("lane {} client arena {}", id, number));
+      lane->runner->send({ControlType::arena_open, id, number}, std::array{arena->descriptor.get()});
+      arena->descriptor.reset();
+    } catch (const Error&) {
+      undo_arena(*lane, true, number);
+    }
   }
 }
 
@@ -302,6 +361,12 @@ void LaneBroker::client_gone(ClientLink& client) {
 }
 
 void LaneBroker::runner_dropped(const Runner& runner, std::uint64_t id) {
+  if (Lane* lane = find(id); lane != nullptr && lane->runner == &runner) {
+    lane->client->lane_refused(id, "its runner could not take it");
+    lanes_.erase(id);
+    on_change_();
+    return;
+  }
   std::erase_if(left_, [&](const LeftLane& left) { return left.lane == id && left.runner == &runner; });
 }
 

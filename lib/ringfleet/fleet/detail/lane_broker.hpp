@@ -52,6 +52,9 @@ public:
   void arena_ready_at_runner(Runner& runner, std::uint64_t lane, std::uint32_t number);
   void arena_mapped_by_client(ClientLink& client, std::uint64_t lane, std::uint32_t number);
   void arena_ready_at_client(ClientLink& client, std::uint64_t lane, std::uint32_t number);
+  // They could not take it. `own`: it is the one that they were to write.
+  void arena_refused_by_runner(const Runner& runner, std::uint64_t lane, std::uint32_t number, bool own);
+  void arena_refused_by_client(const ClientLink& client, std::uint64_t lane, std::uint32_t number, bool own);
 
   // The runner has closed all its lanes (drained).
   void runner_closed(Runner& runner);
@@ -59,7 +62,10 @@ public:
   void runner_gone(Runner& runner, std::string_view cause);
   // The client is gone: runners let go of its lanes, and are watched until they have: what it had started goes on.
   void client_gone(ClientLink& client);
+  // The runner has let go of a lane, as told or because it could not take it.
   void runner_dropped(const Runner& runner, std::uint64_t lane);
+  // A client could not take a lane that was offered or opened to it.
+  void client_refused(ClientLink& client, std::uint64_t lane);
 
   // Looks at what every worker is executing; returns the serials of runners whose call is hung.
   [[nodiscard]] std::vector<std::uint64_t> find_hung(const policy::OwnTime& own);
@@ -101,6 +107,7 @@ private:
   void open_if_sealed(Lane& lane);
   template <typename Step>
   void step(Lane& lane, Step&& take);
+  void undo_arena(Lane& lane, bool of_client, std::uint32_t number);
   Arena* begin_arena(Lane& lane, bool of_client, std::uint64_t bytes);
   Arena* find_arena(Lane& lane, bool of_client, std::uint32_t number);
   void finish_arena(Lane& lane, bool of_client, std::uint32_t number);

@@ -164,9 +164,30 @@ void RemoteScheduler::read() {
         const std::lock_guard lock(mutex_);
         other_version_ = error;
       }
-      // A lane or arena that cannot be taken (no descriptor or memory left in this process): the scheduler keeps it
-      // pending, the caller's wait is bounded by its deadline, and its reply names what is missing.
+      refuse(message);
     }
+  }
+}
+
+// A lane or arena that cannot be taken: no descriptor or memory is left in this process. The scheduler is told, and
+// makes another lane a little later; a payload that wanted the arena does without.
+void RemoteScheduler::refuse(const call::ControlMessage& message) {
+  try {
+    switch (message.type) {
+    case ControlType::lane_offer_client:
+    case ControlType::lane_open_client:
+      offers_.erase(message.a);
+      core_->lane_refused(message.a);
+      send({ControlType::lane_retired, message.a});
+      return;
+    case ControlType::arena_offer:
+    case ControlType::arena_open:
+      send({ControlType::arena_refused, message.a, message.b, message.type == ControlType::arena_offer ? 1ULL : 0ULL});
+      return;
+    default: return;
+    }
+  } catch (const Error&) {
+    // Nothing can be sent either: the caller's wait is bounded by its deadline.
   }
 }
 

@@ -38,6 +38,7 @@ private:
   void send(const call::ControlMessage& message);
   void read();
   void handle(call::ControlMessage& message);
+  void refuse(const call::ControlMessage& message);
   void scheduler_is_gone();
   [[nodiscard]] Error gone() const;
 

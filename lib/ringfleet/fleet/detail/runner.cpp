@@ -61,12 +61,21 @@ Runner::Runner(RunnerSpec spec, EventLoop& loop, RunnerObserver& observer)
   child_ = os::ChildProcess(request);
   channel_ = call::ControlChannel(std::move(ours));
 
-  channel_token_ = loop_.watch(channel_.fd(), [this] { read_channel(); });
-  death_token_ = loop_.watch(child_.pidfd().get(), [this] { process_died(); });
-  send_module();
+  try {
+    channel_token_ = loop_.watch(channel_.fd(), [this] { read_channel(); });
+    death_token_ = loop_.watch(child_.pidfd().get(), [this] { process_died(); });
+    send_module();
+  } catch (...) {
+    let_go(); // there is no destructor for what was never whole; the child ends with its handle
+    throw;
+  }
 }
 
 Runner::~Runner() {
+  let_go();
+}
+
+void Runner::let_go() noexcept {
   loop_.unwatch(channel_token_, channel_.fd());
   loop_.unwatch(death_token_, child_.pidfd().get());
   if (!spec_.counter_path.empty()) {
@@ -94,12 +103,17 @@ void Runner::send(const call::ControlMessage& message, std::span<const int> desc
   if (state_ == RunnerState::dead) {
     return;
   }
-  switch (channel_.send(message, descriptors, 0)) {
-  case os::SocketStatus::ok:
-  case os::SocketStatus::closed: return; // closed: it is dying, its pidfd will tell
-  case os::SocketStatus::would_block:
-    end_by_force(fmt::format("killed: it did not read its control messages ({})", to_string(message.type)));
-    return;
+  try {
+    switch (channel_.send(message, descriptors, 0)) {
+    case os::SocketStatus::ok:
+    case os::SocketStatus::closed: return; // closed: it is dying, its pidfd will tell
+    case os::SocketStatus::would_block:
+      end_by_force(fmt::format("killed: it did not read its control messages ({})", to_string(message.type)));
+      return;
+    }
+  } catch (const Error& error) {
+    // It would wait for ever for what it was not told.
+    end_by_force(fmt::format("killed: it could not be told '{}': {}", to_string(message.type), error.what()));
   }
 }
 

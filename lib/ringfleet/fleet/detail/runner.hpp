@@ -104,6 +104,7 @@ public:
 
 private:
   void send_module();
+  void let_go() noexcept;
   void read_channel();
   void handle(call::ControlMessage& message);
   void process_died();

@@ -8,6 +8,7 @@
 #include "ringfleet/fleet/module_reference.hpp"
 #include "ringfleet/fleet/presence.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
+#include "ringfleet/os/thread.hpp"
 
 #include <cstdio>
 #include <future>
@@ -133,7 +134,7 @@ void Scheduler::start(Topology topology) {
         directory_ + "/control", loop_, *supervisor_, route_descriptor_,
         [this](const std::string& json, ControlServer::Answer answer) { on_request(json, std::move(answer)); });
   }
-  thread_ = std::thread([this] { run(); });
+  thread_ = os::start_thread("schedule the fleet", [this] { run(); });
 
   // All modules start side by side; the first failure ends the fleet.
   std::vector<std::future<std::optional<Error>>> started;
@@ -193,7 +194,14 @@ void Scheduler::stop() noexcept {
   }
   counters_.reset();
   if (lock_) {
-    os::remove_tree(private_ ? directory_ : counter::counter_directory(directory_));
+    try {
+      os::remove_tree(private_ ? directory_ : counter::counter_directory(directory_));
+    } catch (const Error& error) {
+      // Whoever takes the name next clears it, as after a crash.
+      if (options_.on_event) {
+        options_.on_event(fmt::format("fleet {} left files: {}", name_, error.what()));
+      }
+    }
     lock_.reset();
   }
   control_.reset();

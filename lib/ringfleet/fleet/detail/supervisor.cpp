@@ -195,50 +195,6 @@ void Supervisor::on_ready(Runner& runner) {
   }
 }
 
-void Supervisor::on_message(Runner& runner, call::ControlMessage& message) {
-  using call::ControlType;
-  ClientLink* as_client = nullptr;
-  if (const auto found = nested_.find(runner.serial()); found != nested_.end()) {
-    as_client = found->second.get();
-  }
-  switch (message.type) {
-  case ControlType::lane_mapped: broker_.runner_mapped(runner, message.a); return;
-  case ControlType::lane_ready: broker_.runner_ready(runner, message.a); return;
-  case ControlType::lane_dropped: broker_.runner_dropped(runner, message.a); return;
-  case ControlType::arena_wanted:
-    broker_.arena_wanted_by_runner(runner, message.a, message.c);
-    if (as_client != nullptr) {
-      broker_.arena_wanted_by_client(*as_client, message.a, message.c);
-    }
-    return;
-  case ControlType::arena_mapped:
-    broker_.arena_mapped_by_runner(runner, message.a, static_cast<std::uint32_t>(message.b));
-    if (as_client != nullptr) {
-      broker_.arena_mapped_by_client(*as_client, message.a, static_cast<std::uint32_t>(message.b));
-    }
-    return;
-  case ControlType::arena_ready:
-    broker_.arena_ready_at_runner(runner, message.a, static_cast<std::uint32_t>(message.b));
-    if (as_client != nullptr) {
-      broker_.arena_ready_at_client(*as_client, message.a, static_cast<std::uint32_t>(message.b));
-    }
-    return;
-  case ControlType::call_wanted: nested_call(runner, message); return;
-  case ControlType::lane_mapped_client:
-    if (as_client != nullptr) {
-      broker_.client_mapped(*as_client, message.a);
-    }
-    return;
-  case ControlType::lane_ready_client:
-    if (as_client != nullptr) {
-      broker_.client_ready(*as_client, message.a);
-    }
-    return;
-  default:
-    runner.end_by_force(fmt::format("killed: it sent '{}', which a runner never sends", call::to_string(message.type)));
-  }
-}
-
 void Supervisor::on_drained(Runner& runner) {
   broker_.runner_closed(runner);
   runner.stop();

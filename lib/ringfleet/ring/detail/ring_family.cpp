@@ -1,6 +1,7 @@
 #include "ringfleet/ring/detail/ring_family.hpp"
 
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/os/directory.hpp"
 #include "ringfleet/os/file.hpp"
 #include "ringfleet/ring/detail/space_parts.hpp"
 
@@ -9,7 +10,6 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
-#include <system_error>
 
 #include <fmt/format.h>
 
@@ -29,16 +29,11 @@ void remove(const std::string& path) {
 void remove_unfinished(const memory::Place& place) {
   const auto directory = place.directory();
   const auto whole = memory::parse_file_name(place.backing(), std::filesystem::path(place.path()).filename().string());
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const auto file = memory::parse_file_name(place.backing(), entry->path().filename().string());
+  for (const auto& name : os::list_directory(directory)) {
+    const auto file = memory::parse_file_name(place.backing(), name);
     if (file && file->unfinished && whole && file->name == whole->name) {
-      remove(entry->path().string());
+      remove(fmt::format("{}/{}", directory, name));
     }
-  }
-  if (error) {
-    throw Error::from_errno(fmt::format("list directory '{}'", directory), error.value());
   }
 }
 

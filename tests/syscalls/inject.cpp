@@ -1,0 +1,297 @@
+// Runs a program and lets one of its system calls fail, or kills the process at its door. Linux, ptrace, no privilege.
+//
+//   inject REPORT record PROGRAM …                        lists the system calls between the program's two marks
+//   inject REPORT PROCESS THREAD CALL NTH KIND PROGRAM …  KIND: an errno (the call is not made and returns it), `kill`,
+//                                                         or `storm` (EINTR in place of every second one)
+//
+// PROCESS and THREAD count from 0 in the order of their creation, CALL is the number of the system call, NTH counts
+// from 0 within that thread between the marks. The report is one line of JSON for each call recorded, and one at the
+// end: was the place reached, how the program ended, who crashed, who was left over. The exit status is 0 unless
+// ptrace itself does not work here, then it is 77.
+//
+// Why not strace: its `when=` counts in each thread by itself, so in a fleet of five threads and two processes one
+// case would be up to seven faults. See docs/decisions/0701-the-system-calls-of-one-thread.md.
+
+#include "tracee.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace ringfleet::test;
+
+// Generous: it is for what hangs, on a machine that may be slow.
+constexpr int watchdog_seconds = 60;
+constexpr int orphan_seconds = 20;
+
+struct Plan {
+  bool record = false;
+  Place place;
+  int error = 0; // 0: kill
+  bool storm = false;
+};
+
+class Injector {
+public:
+  Injector(const Plan& plan, std::FILE* report) : plan_(plan), report_(report) {}
+
+  void run(char** command) {
+    root_ = start(command);
+    processes_[root_] = {.ordinal = 0, .is_ours = true};
+    tracees_[root_] = {.process = root_, .ordinal = 0};
+    watch(watchdog_seconds);
+    for (;;) {
+      int status = 0;
+      const pid_t tid = waitpid(-1, &status, __WALL);
+      if (tid < 0 && errno == EINTR) {
+        give_up();
+        continue;
+      }
+      if (tid < 0) {
+        break;
+      }
+      if (WIFSTOPPED(status)) {
+        stopped(tid, status);
+      } else {
+        ended(tid, status);
+      }
+    }
+    finish();
+  }
+
+private:
+  static void watch(int seconds) {
+    const itimerval timer{.it_interval = {}, .it_value = {seconds, 0}};
+    setitimer(ITIMER_REAL, &timer, nullptr);
+  }
+
+  void stopped(pid_t tid, int status) {
+    const auto found = tracees_.find(tid);
+    if (found == tracees_.end()) {
+      early_.insert(tid); // its parent's event has yet to come
+      return;
+    }
+    const int signal = WSTOPSIG(status);
+    const int event = status >> 16;
+    if (signal == (SIGTRAP | 0x80)) {
+      at_call(tid, found->second);
+      return;
+    }
+    if (event == PTRACE_EVENT_STOP) {
+      const bool is_group_stop = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+      is_group_stop ? void(ptrace(PTRACE_LISTEN, tid, 0, 0)) : resume(tid);
+      return;
+    }
+    if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK || event == PTRACE_EVENT_CLONE) {
+      born(tid, event == PTRACE_EVENT_CLONE);
+    } else if (event == PTRACE_EVENT_EXEC) {
+      executed(tid);
+    }
+    resume(tid, event == 0 ? signal : 0);
+  }
+
+  void born(pid_t parent, bool is_thread) {
+    unsigned long message = 0;
+    ptrace(PTRACE_GETEVENTMSG, parent, 0, &message);
+    const auto child = static_cast<pid_t>(message);
+    const pid_t process = tracees_[parent].process;
+    if (is_thread) {
+      tracees_[child] = {.process = process, .ordinal = ++processes_[process].threads};
+    } else {
+      processes_[child] = {.ordinal = ++processes_born_, .is_ours = processes_[process].is_ours};
+      tracees_[child] = {.process = child, .ordinal = 0};
+    }
+    if (early_.erase(child) != 0) {
+      resume(child);
+    }
+  }
+
+  // What follows is the dynamic loader's, until the new program speaks to its scheduler.
+  void executed(pid_t tid) {
+    std::erase_if(tracees_, [&](const auto& item) { return item.second.process == tid && item.first != tid; });
+    auto& tracee = tracees_[tid];
+    tracee = {.process = tid, .ordinal = 0};
+    if (tid != root_) {
+      processes_[tid].is_ours = false;
+    }
+  }
+
+  void at_call(pid_t tid, Tracee& tracee) {
+    const Call call = look_at(tid);
+    if (!call.is_entry) {
+      if (tracee.pending_error != 0) {
+        set_result(tid, -tracee.pending_error);
+        tracee.pending_error = 0;
+      }
+      resume(tid);
+      return;
+    }
+    Process& process = processes_[tracee.process];
+    if (call.number == SYS_prctl && call.arguments[0] == phase_mark && tid == root_) {
+      phase_ = call.arguments[1] != 0;
+      resume(tid);
+      return;
+    }
+    // A runner's first own call asks who made its control socket.
+    process.is_ours = process.is_ours || (call.number == SYS_getsockopt && call.arguments[0] == 3);
+    if (!phase_ || !process.is_ours || is_done()) {
+      resume(tid);
+      return;
+    }
+    const Place here{process.ordinal, tracee.ordinal, call.number, tracee.counts[call.number]++};
+    if (plan_.record) {
+      std::fprintf(report_, "{\"process\":%d,\"thread\":%d,\"call\":%ld,\"nth\":%ld,\"arguments\":[%ld,%ld,%ld]}\n",
+                   here.process, here.thread, here.call, here.nth, static_cast<long>(call.arguments[0]),
+                   static_cast<long>(call.arguments[1]), static_cast<long>(call.arguments[2]));
+    } else if (is_meant(here, call)) {
+      reached_ = true;
+      if (plan_.error == 0) {
+        kill(tracee.process, SIGKILL);
+      } else {
+        tracee.pending_error = plan_.error;
+        skip_call(tid);
+      }
+    }
+    resume(tid);
+  }
+
+  [[nodiscard]] bool is_meant(const Place& here, const Call& call) const {
+    if (plan_.error == EINTR && !is_interruptible(call)) {
+      return false;
+    }
+    if (!plan_.storm) {
+      return here == plan_.place;
+    }
+    return here.process == plan_.place.process && here.thread == plan_.place.thread && here.call == plan_.place.call &&
+           here.nth % 2 == 0;
+  }
+
+  // Of these two only some commands can wait.
+  [[nodiscard]] static bool is_interruptible(const Call& call) {
+    const auto command = call.arguments[1];
+    if (call.number == SYS_futex) {
+      return (command & FUTEX_CMD_MASK) == FUTEX_WAIT || (command & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+    }
+    return call.number != SYS_fcntl || command == F_OFD_SETLK || command == F_OFD_GETLK;
+  }
+
+  [[nodiscard]] bool is_done() const { return reached_ && !plan_.storm; }
+
+  void resume(pid_t tid, int signal = 0) {
+    // Once the fault is in, nobody needs to stop any more.
+    const bool at_full_speed = is_done() && tracees_[tid].pending_error == 0;
+    ptrace(at_full_speed ? PTRACE_CONT : PTRACE_SYSCALL, tid, 0, signal);
+  }
+
+  void ended(pid_t tid, int status) {
+    const bool is_process = processes_.contains(tid);
+    tracees_.erase(tid);
+    early_.erase(tid);
+    if (!is_process) {
+      return;
+    }
+    const int ordinal = processes_[tid].ordinal;
+    processes_.erase(tid);
+    const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (signal != 0 && signal != SIGKILL && signal != SIGTERM) {
+      crashes_ += std::string(crashes_.empty() ? "" : ", ") + "\"process " + std::to_string(ordinal) + " ended by SIG" +
+                  sigabbrev_np(signal) + "\"";
+    }
+    if (tid == root_) {
+      root_signal_ = signal;
+      root_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+      watch(orphan_seconds);
+    }
+  }
+
+  // The watchdog: either the program hangs, or it is gone and has left somebody behind.
+  void give_up() {
+    for (const auto& [pid, process] : processes_) {
+      std::string calls;
+      for (const auto& [tid, tracee] : tracees_) {
+        if (tracee.process == pid) {
+          std::string line;
+          std::getline(std::ifstream("/proc/" + std::to_string(tid) + "/syscall"), line);
+          calls += (calls.empty() ? "" : "; ") + line;
+        }
+      }
+      left_ +=
+          std::string(left_.empty() ? "" : ", ") + "\"process " + std::to_string(process.ordinal) + ": " + calls + "\"";
+    }
+    hung_ = hung_ || processes_.contains(root_);
+    for (const auto& [pid, process] : processes_) {
+      kill(pid, SIGKILL);
+    }
+    watch(orphan_seconds);
+  }
+
+  void finish() const {
+    std::fprintf(report_, "{\"reached\":%s,\"hung\":%s,\"signal\":%d,\"code\":%d,\"crashes\":[%s],\"left\":[%s]}\n",
+                 reached_ ? "true" : "false", hung_ ? "true" : "false", root_signal_, root_code_, crashes_.c_str(),
+                 left_.c_str());
+  }
+
+  Plan plan_;
+  std::FILE* report_;
+  pid_t root_ = 0;
+  std::map<pid_t, Tracee> tracees_;
+  std::map<pid_t, Process> processes_;
+  std::set<pid_t> early_;
+  int processes_born_ = 0;
+  bool phase_ = false;
+  bool reached_ = false;
+  bool hung_ = false;
+  int root_signal_ = 0;
+  int root_code_ = 0;
+  std::string crashes_;
+  std::string left_;
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+  Plan plan;
+  int rest = 3;
+  if (argc > 3 && std::strcmp(argv[2], "record") == 0) {
+    plan.record = true;
+  } else if (argc > 7) {
+    plan.place = {std::atoi(argv[2]), std::atoi(argv[3]), std::atol(argv[4]), std::atol(argv[5])};
+    plan.storm = std::strcmp(argv[6], "storm") == 0;
+    plan.error = plan.storm ? EINTR : std::strcmp(argv[6], "kill") == 0 ? 0 : std::atoi(argv[6]);
+    rest = 7;
+  } else {
+    std::fprintf(stderr, "usage: inject REPORT record PROGRAM …\n"
+                         "       inject REPORT PROCESS THREAD CALL NTH ERRNO|kill|storm PROGRAM …\n");
+    return 2;
+  }
+  std::FILE* const report = std::fopen(argv[1], "we");
+  if (report == nullptr) {
+    std::perror(argv[1]);
+    return 2;
+  }
+  struct sigaction alarm_action{};
+  alarm_action.sa_handler = [](int) {};
+  sigaction(SIGALRM, &alarm_action, nullptr); // without SA_RESTART: it ends a waitpid
+  prctl(PR_SET_CHILD_SUBREAPER, 1);           // whoever is orphaned becomes ours, and is waited for
+  Injector(plan, report).run(argv + rest);
+  std::fclose(report);
+}

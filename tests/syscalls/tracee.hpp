@@ -1,0 +1,129 @@
+#pragma once
+
+// What the injector knows about a traced thread, and the few requests of ptrace it makes. The registers are x86-64's;
+// elsewhere the injector does not work and says so with exit status 77.
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace ringfleet::test {
+
+// prctl(phase_mark, 1) begins what is counted, prctl(phase_mark, 0) ends it. The kernel knows no such option.
+inline constexpr std::uint64_t phase_mark = 0x72666c74;
+
+struct Place {
+  int process = 0;
+  int thread = 0;
+  long call = 0;
+  long nth = 0;
+
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+struct Tracee {
+  pid_t process = 0;
+  int ordinal = 0;
+  int pending_error = 0;
+  std::map<long, long> counts = {};
+};
+
+struct Process {
+  int ordinal = 0;
+  bool is_ours = false; // past the loader and the start-up of libc
+  int threads = 0;
+};
+
+struct Call {
+  bool is_entry = false;
+  long number = -1;
+  std::array<std::uint64_t, 6> arguments{};
+};
+
+[[noreturn]] inline void refuse_to_work(const char* why) {
+  std::fprintf(stderr, "SKIPPED: ptrace does not work here: %s (%s)\n", why, std::strerror(errno));
+  std::exit(77);
+}
+
+// A child that waits until it is traced.
+inline pid_t start(char** command) {
+  std::array<int, 2> gate{};
+  if (pipe(gate.data()) != 0) {
+    refuse_to_work("pipe");
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    char byte = 0;
+    close(gate[1]);
+    while (read(gate[0], &byte, 1) < 0 && errno == EINTR) {
+    }
+    close(gate[0]);
+    execv(command[0], command);
+    std::perror(command[0]);
+    _exit(127);
+  }
+  constexpr long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+                           PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+  int status = 0;
+  if (child < 0 || ptrace(PTRACE_SEIZE, child, 0, options) != 0 || ptrace(PTRACE_INTERRUPT, child, 0, 0) != 0 ||
+      waitpid(child, &status, 0) != child) {
+    refuse_to_work("attach to a child");
+  }
+  ptrace(PTRACE_SYSCALL, child, 0, 0);
+  close(gate[0]);
+  close(gate[1]);
+  return child;
+}
+
+inline Call look_at(pid_t tid) {
+  __ptrace_syscall_info info{};
+  if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <= 0) {
+    return {};
+  }
+  Call call;
+  call.is_entry = info.op == PTRACE_SYSCALL_INFO_ENTRY;
+  if (call.is_entry) {
+    call.number = static_cast<long>(info.entry.nr);
+    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+      call.arguments[i] = info.entry.args[i];
+    }
+  }
+  return call;
+}
+
+#if defined(__x86_64__)
+
+// A system call of the number -1 is not made.
+inline void skip_call(pid_t tid) {
+  user_regs_struct registers{};
+  ptrace(PTRACE_GETREGS, tid, 0, &registers);
+  registers.orig_rax = ~0ULL;
+  ptrace(PTRACE_SETREGS, tid, 0, &registers);
+}
+
+inline void set_result(pid_t tid, long result) {
+  user_regs_struct registers{};
+  ptrace(PTRACE_GETREGS, tid, 0, &registers);
+  registers.rax = static_cast<unsigned long long>(result);
+  ptrace(PTRACE_SETREGS, tid, 0, &registers);
+}
+
+#else
+
+inline void skip_call(pid_t) {
+  refuse_to_work("this processor's registers are not known here");
+}
+inline void set_result(pid_t, long) {}
+
+#endif
+
+} // namespace ringfleet::test

@@ -207,6 +207,8 @@ TEST_CASE("topology: a whole file that is wrong is refused where it is wrong") {
       {"[[module]\n", 1, "", ""},
       {"[[module]]\nid = \"a\n", 2, "", ""},
       {"\xff\xfe", 1, "", ""},
+      {"\xc3\xa9 = 1", 1, "", ""}, // a letter, which toml++ 3.3 took for impossible
+      {"\xef\xbb\xbb = 1", 1, "", ""},
   };
   const Files files;
   CHECK_THROWS_AS((void)files.parse("[.]"), TopologyError); // no line: the TOML parser loses it

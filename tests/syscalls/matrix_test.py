@@ -25,7 +25,7 @@ INJECT, OPERATIONS = sys.argv[1:3]
 SKIP = 77
 SURVIVORS = "survivor-of-"
 # Cases of an operation in one commit's run. A fleet's cases take ten times as long as a ring's.
-SAMPLE, SAMPLE_OF_FLEETS = 120, 90
+SAMPLE, SAMPLE_OF_FLEETS = 90, 60
 DEADLINE_S = 300
 
 Place = collections.namedtuple("Place", "process thread call nth")

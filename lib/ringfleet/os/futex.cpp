@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +26,10 @@ WaitResult result_of(long returned, int error, const char* operation) {
   case EAGAIN: return WaitResult::changed;
   case ETIMEDOUT: return WaitResult::timed_out;
   case EINTR: return WaitResult::interrupted;
+  case ENOMEM:
+    // The kernel copies the list of words. Who waits looks again anyway, and the shortage passes.
+    ::sched_yield();
+    return WaitResult::interrupted;
   case ENOSYS:
     throw Error(ErrorCode::system, fmt::format("{}: this kernel does not have it", operation),
                 "use Linux 5.16 or newer", error);

@@ -51,6 +51,21 @@ struct Damaged : ScratchRing {
   void write(std::uint64_t offset, T value, std::string_view part = {}) const {
     write(offset, std::as_bytes(std::span(&value, 1)), part);
   }
+  // The shape that another build would have written: changed, and with the checksum that belongs to it.
+  template <class Change>
+  void write_shape(Change change) const {
+    RingShape shape{};
+    {
+      const os::Descriptor file(::open(place().path().c_str(), O_RDONLY | O_CLOEXEC));
+      os::read_at(file.get(), std::as_writable_bytes(std::span(&shape, 1)), shape_offset, "test");
+    }
+    change(shape);
+    shape.checksum = 0xcbf2'9ce4'8422'2325;
+    for (const std::byte byte : std::as_bytes(std::span(&shape, 1)).first(offsetof(RingShape, checksum))) {
+      shape.checksum = (shape.checksum ^ static_cast<std::uint64_t>(byte)) * 0x100'0000'01b3;
+    }
+    write(shape_offset, shape);
+  }
 };
 
 } // namespace
@@ -107,6 +122,18 @@ TEST_CASE("attach: garbage, a short file, a sparse one, a directory and a link a
     const Damaged scratch;
     scratch.write(offsetof(memory::SegmentHeader, layout_version), std::uint32_t{99});
     CHECK(attach(scratch.place()).code == ErrorCode::version_mismatch);
+  }
+  SUBCASE("the ring layout from before readers said where they began") {
+    const Damaged scratch;
+    scratch.write_shape([](RingShape& shape) { shape.layout = 0; });
+    const auto attempt = attach(scratch.place());
+    CHECK(attempt.code == ErrorCode::version_mismatch);
+    CHECK(contains(attempt.text, "ring layout version is 0, expected 2"));
+    auto spec = ticks_at(scratch.place());
+    CHECK(error_of([&] { (void)RingSpace::create(spec); }) == ErrorCode::version_mismatch);
+    spec.existing = Existing::replace;
+    const auto replaced = RingSpace::create(spec);
+    CHECK(attach(scratch.place()).code == ErrorCode{});
   }
   SUBCASE("truncated") {
     const Damaged scratch;

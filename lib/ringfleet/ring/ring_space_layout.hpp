@@ -27,14 +27,18 @@
 
 namespace ringfleet::ring {
 
+// Of the lines of a ring and of its members, where memory::segment_layout_version is of the header before them. Rings
+// from before this number hold 0; their readers never say where they began.
+inline constexpr std::uint32_t ring_layout_version = 2;
+
 struct RingShape {
   std::uint64_t capacity; // units; a power of two
   std::uint32_t unit_bytes;
-  std::uint32_t members;   // lines of the member table
-  std::uint32_t producers; // Producers
-  std::uint32_t waiting;   // 0 spin, 1 park
-  std::uint32_t lossy;     // 1: readers without a gate are admitted
-  std::uint32_t unused;
+  std::uint32_t members;     // lines of the member table
+  std::uint32_t producers;   // Producers
+  std::uint32_t waiting;     // 0 spin, 1 park
+  std::uint32_t lossy;       // 1: readers without a gate are admitted
+  std::uint32_t layout;      // ring_layout_version
   std::uint64_t arena_bytes; // 0: no arena
   std::uint64_t claim_bytes; // of the claim table; 0 with one producer
   std::uint64_t reserved[9];
@@ -77,7 +81,7 @@ struct TableHead {
 };
 
 static_assert(sizeof(RingShape) == 128 && offsetof(RingShape, arena_bytes) == 32);
-static_assert(offsetof(RingShape, checksum) == 120);
+static_assert(offsetof(RingShape, layout) == 28 && offsetof(RingShape, checksum) == 120);
 static_assert(sizeof(OwnerLine) == 64 && offsetof(OwnerLine, boot_id) == 24 && offsetof(OwnerLine, pid) == 40);
 static_assert(sizeof(RingHead) == 256 && offsetof(RingHead, owner) == 128);
 static_assert(sizeof(TableHead) == cache_line_pair_bytes && offsetof(TableHead, scope) == 64);

@@ -95,6 +95,7 @@ RingShape shape_of(const RingSpec& spec) noexcept {
   shape.producers = static_cast<std::uint32_t>(spec.producers);
   shape.waiting = spec.waiting == Waiting::park ? 1 : 0;
   shape.lossy = spec.lossy_allowed ? 1 : 0;
+  shape.layout = ring_layout_version;
   shape.arena_bytes = round_up<std::uint64_t>(spec.arena_bytes, page_bytes);
   shape.claim_bytes = claim_bytes_of(shape);
   shape.checksum = checksum_of(shape);
@@ -105,6 +106,11 @@ RingFacts check_shape(const RingShape& shape, std::string_view label) {
   if (shape.checksum != checksum_of(shape)) {
     refuse(label, "shape checksum", fmt::format("{:#018x}", shape.checksum),
            fmt::format("{:#018x}", checksum_of(shape)), "it is damaged: remove it");
+  }
+  if (shape.layout != ring_layout_version) {
+    throw Error(ErrorCode::version_mismatch,
+                fmt::format("{}: ring layout version is {}, expected {}", label, shape.layout, ring_layout_version),
+                "both sides must be built from the same version; remove the ring, or replace it");
   }
   require(shape.capacity <= limits::ring_capacity_max && is_power_of_two(shape.capacity), label, "capacity",
           shape.capacity, "a power of two within the limit");

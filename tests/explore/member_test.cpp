@@ -47,7 +47,7 @@ void walk_members(std::string_view name, const MemberShape& shape, const Bounds&
   walk(name, bounds, [&] { return std::make_unique<MemberWorld>(shape); });
 }
 
-// Owners follow each other; the last may die while it writes.
+// Owners follow each other; the last may die while it writes. The first has left, or has died as the owner.
 struct OwnerWorld {
   static ring::Owner owner_of(std::uint64_t generation) {
     return {.state = ring::OwnerState::owned,
@@ -56,13 +56,17 @@ struct OwnerWorld {
             .pid_namespace = generation * 1'000,
             .boot_id = {generation, ~generation}};
   }
-  OwnerWorld() { ring::write_owner<ExploredAtomics>(line_, owner_of(1)); }
+  explicit OwnerWorld(bool is_first_dead) : is_first_dead_(is_first_dead) {
+    ring::write_owner<ExploredAtomics>(line_, owner_of(1));
+  }
 
   unsigned processes() const { return 2; }
   bool is_mortal(unsigned process) const { return process == 0; }
   void run(unsigned process) {
     if (process == 0) {
-      ring::end_ownership<ExploredAtomics>(line_, ring::OwnerState::absent);
+      if (!is_first_dead_) {
+        ring::end_ownership<ExploredAtomics>(line_, ring::OwnerState::absent);
+      }
       ring::write_owner<ExploredAtomics>(line_, owner_of(2));
       return;
     }
@@ -81,6 +85,7 @@ struct OwnerWorld {
     return wrong_;
   }
 
+  bool is_first_dead_;
   ring::OwnerLine line_{};
   std::string wrong_;
 };
@@ -113,7 +118,10 @@ TEST_CASE("members, explored: a dead member's line is cleared by the owner while
 }
 
 TEST_CASE("owner line, explored: an owner is read whole or not at all (killed while it writes)") {
-  walk("owners follow each other", {.preemptions = 4, .deaths = 1}, [] { return std::make_unique<OwnerWorld>(); });
-  walk("with delayed stores", {.preemptions = 2, .deaths = 1, .delays = 1},
-       [] { return std::make_unique<OwnerWorld>(); });
+  for (const bool is_first_dead : {false, true}) {
+    CAPTURE(is_first_dead);
+    const auto make = [&] { return std::make_unique<OwnerWorld>(is_first_dead); };
+    walk("owners follow each other", {.preemptions = 4, .deaths = 1}, make);
+    walk("with delayed stores", {.preemptions = 2, .deaths = 1, .delays = 1}, make);
+  }
 }

@@ -124,6 +124,24 @@ TEST_CASE("frame: each field of each form of record with a value that cannot be 
         }) == RecordFault::fragment);
 }
 
+TEST_CASE("frame: a record that would leave the ring at its end is refused, however much is published behind it") {
+  for (const std::uint64_t blocks_left : {1U, 2U, 5U}) {
+    CAPTURE(blocks_left);
+    const std::uint64_t first = 64 - blocks_left;
+    Pair pair(64, {.max_message = 1 << 16}, small_reader, first);
+    for (std::uint64_t i = 0; i < 30; ++i) {
+      REQUIRE(pair.writer.write(message(40, i)) == WriteResult::written);
+    }
+    auto& block = pair.ring.block(first);
+    auto header = load_header(block);
+    header.length = static_cast<std::uint32_t>((blocks_left + 1) * 64 - record_header_bytes);
+    store_header(block, header);
+    const auto result = pair.reader.poll([](const View&) { FAIL("this is not a message"); }, 1);
+    CHECK(result.ended == ReadResult::malformed);
+    CHECK(pair.reader.last_fault() == RecordFault::length);
+  }
+}
+
 TEST_CASE("frame: random garbage in published blocks is survived, and what follows arrives") {
   const auto seed = ringfleet::test::seed_or(4'242);
   CAPTURE(seed);

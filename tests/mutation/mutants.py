@@ -1,0 +1,363 @@
+"""The mutants: one wrong line of protocol code each, and the test that must notice it.
+
+`before` occurs exactly once in `file` (relative to lib/ringfleet); `after` takes its place. A mutant that no longer
+applies is an error of this table, not a pass. `survives` gives the reason why no test on this machine can notice it;
+such a mutant is run like the others, and it is an error if a test notices it after all.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A program of the build folder, made again from these of its sources and nothing else of its own."""
+
+    target: str  # path in the build folder
+    sources: tuple  # relative to the folder of the target in tests/
+    library: tuple = ()  # sources of the library, relative to lib/ringfleet, that hold the code as the program uses it
+    preset: str = "plain"  # "tsan": the build folder of ThreadSanitizer
+    is_doctest: bool = True  # with tests/main.cpp; else one of its own
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    kind: str  # order, check, swap, help, barrier, value
+    file: str
+    before: str
+    after: str
+    proof: Proof
+    survives: str = ""
+
+
+ring = Proof("tests/explore/explore_ring_test", ("ring_test.cpp",))
+shared = Proof("tests/explore/explore_shared_ring_test", ("shared_ring_test.cpp",))
+members = Proof("tests/explore/explore_members_test", ("member_test.cpp",))
+loans = Proof("tests/explore/explore_loan_test", ("loan_test.cpp",))
+lane_handles = ("call/caller_lane.cpp", "call/server_lane.cpp")
+slots = Proof("tests/call/call_lane_test", ("lane_slots_test.cpp",), lane_handles)
+calls = Proof("tests/call/call_lane_test", ("lane_call_test.cpp",), lane_handles)
+closes = Proof("tests/call/call_lane_test", ("lane_close_test.cpp",), lane_handles)
+fates = Proof("tests/call/call_lane_test", ("lane_fate_test.cpp",), lane_handles)
+lane_death = Proof("tests/call/call_death_test", ("lane_death_test.cpp",), lane_handles)
+lane_hostile = Proof("tests/call/call_hostile_test", ("lane_hostile_test.cpp",), lane_handles)
+frames = Proof("tests/frame/frame_test", ("frame_test.cpp", "../allocations.cpp"))
+frame_model = Proof("tests/frame/frame_test", ("frame_model_test.cpp", "../allocations.cpp"))
+frame_loans = Proof("tests/frame/frame_test", ("loan_test.cpp", "../allocations.cpp"))
+frame_lossy = Proof("tests/frame/frame_test", ("lossy_test.cpp", "../allocations.cpp"))
+hostile_frames = Proof("tests/frame/frame_test", ("frame_hostile_test.cpp", "../allocations.cpp"))
+ring_members = Proof("tests/ring/ring_test", ("member_test.cpp",))
+ring_lossy = Proof("tests/ring/ring_test", ("lossy_test.cpp",))
+ring_stream = Proof("tests/ring/ring_test", ("sequencer_test.cpp", "ring_test.cpp"))
+shared_stream = Proof("tests/ring/shared_ring_test", ("shared_sequencer_test.cpp", "shared_ring_test.cpp"))
+races = Proof("tests/ring/ring_test", ("ring_test.cpp", "litmus_test.cpp"), preset="tsan")
+shared_races = Proof("tests/ring/shared_ring_test", ("shared_ring_test.cpp",), preset="tsan")
+lane_races = Proof("tests/call/call_lane_test", ("lane_call_test.cpp", "lane_slots_test.cpp"), lane_handles, "tsan")
+stepkill = ("stepkill.cpp", "stepper.cpp", "watchdog.cpp")
+frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
+call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
+epochs = Proof("tests/explore/explore_epoch_test", ("epoch_test.cpp",))
+routes = Proof("tests/fleet/route_test", ("route_test.cpp",))
+
+MUTANTS = [
+    # One producer: claims, limit, newcomers, evictions.
+    Mutant("claim.room_off_by_one", "check", "ring/sequencer.hpp",
+           "free_until_ = slowest.position() + capacity_;", "free_until_ = slowest.position() + capacity_ + 1;", ring),
+    Mutant("claim.publish_without_room", "check", "ring/sequencer.hpp",
+           "    if (is_before(free_until_, needed)) {\n      look_at_gates();\n      if (is_before(free_until_, needed)) "
+           "{\n        return false;\n      }\n    }\n    const auto wanted",
+           "    if (is_before(free_until_, needed)) {\n      look_at_gates();\n    }\n    const auto wanted", ring),
+    Mutant("claim.limit_not_stated", "order", "ring/sequencer.hpp",
+           "      producer_->limit.template publish<A>(wanted);\n", "", ring),
+    Mutant("claim.no_barrier_after_limit", "barrier", "ring/sequencer.hpp",
+           "    A::store_load_barrier();\n    if (active_.is_stale(*lines_.joins)) {",
+           "    if (active_.is_stale(*lines_.joins)) {", ring),
+    Mutant("claim.newcomers_not_looked_for", "help", "ring/sequencer.hpp",
+           "    if (active_.is_stale(*lines_.joins)) {\n      look_at_gates();\n      if (is_before(free_until_, needed)) "
+           "{\n        return false;\n      }\n    }\n    limit_ =",
+           "    limit_ =", ring),
+    Mutant("claim.evicted_readers_still_gate", "check", "ring/sequencer.hpp",
+           "if (is_gating(gate) && slowest.is_slower(gate) && !is_evicted<A>(lines_.evicted[line], reader)) {",
+           "if (is_gating(gate) && slowest.is_slower(gate)) {", ring_members),
+    Mutant("evict.mark_not_stored", "order", "ring/sequencer.hpp",
+           "    A::store_release(lines_.evicted[line], incarnation);\n    A::step(\"ring.evicted\");",
+           "    A::step(\"ring.evicted\");", ring_members),
+    Mutant("evict.another_incarnation", "check", "ring/sequencer.hpp",
+           "if (incarnation == 0 || A::load_acquire(lines_.readers[line].incarnation) != incarnation) {",
+           "if (incarnation == 0) {", ring_members),
+    Mutant("evict.no_barrier", "barrier", "ring/sequencer.hpp",
+           "    A::step(\"ring.evicted\");\n    A::store_load_barrier();\n    return true;",
+           "    A::step(\"ring.evicted\");\n    return true;", ring,
+           survives="stores leave an x86 core in order, so the mark is seen before what is written over the elements; "
+                    "the barrier is for processors that let them pass each other"),
+
+    # Readers: joining, releasing, following.
+    Mutant("release.evicted_not_noticed", "check", "ring/reader_sequencer.hpp",
+           "    if (is_evicted()) [[unlikely]] {\n      return ReadResult::evicted;\n    }\n    gate_.advance",
+           "    gate_.advance", ring),
+    Mutant("join.oldest_not_moved_up", "check", "ring/reader_sequencer.hpp",
+           "    } else if (is_before(begin, oldest)) {\n      begin = oldest;\n    }", "    }", ring),
+    Mutant("join.not_announced", "help", "ring/reader_sequencer.hpp",
+           "    A::fetch_add(lines_.joins->value, std::uint64_t{1});\n    A::step(\"ring.joined\");",
+           "    A::step(\"ring.joined\");", ring),
+    Mutant("join.announced_before_the_gate", "swap", "ring/reader_sequencer.hpp",
+           "    if (!gate_.take(lines_.readers[line_], begin)) {\n      return false;\n    }\n    first_shown_ = begin;",
+           "    A::fetch_add(lines_.joins->value, std::uint64_t{1});\n"
+           "    if (!gate_.take(lines_.readers[line_], begin)) {\n      return false;\n    }\n    first_shown_ = begin;",
+           ring, survives="one count too many: the producer looks at the lines once more than it has to, and the "
+                          "second count still comes after the gate"),
+    Mutant("follow.ahead_of_the_followed", "check", "ring/reader_sequencer.hpp",
+           "      } else if (is_before(gate, least)) {\n        least = gate;\n      }\n    };\n    for_each_followed",
+           "      }\n    };\n    for_each_followed", ring),
+    Mutant("gate.taken_without_exchange", "check", "ring/gate.hpp",
+           "    if (!A::compare_exchange(line.gate.value, expected, position)) {\n      return false;\n    }",
+           "    (void)expected;\n    A::store_release(line.gate.value, position);", ring_stream),
+    Mutant("gate.position_not_published", "order", "ring/gate.hpp",
+           "    position_ = position;\n    line_->gate.template publish<A>(position);",
+           "    position_ = position;", ring_stream),
+
+    # Lossy readers.
+    Mutant("lossy.checks_the_cursor", "check", "ring/lossy_sequencer.hpp",
+           "return !is_before(position_, A::load_relaxed(lines_.producer->limit.value) - lines_.capacity);",
+           "return !is_before(position_, A::load_relaxed(lines_.producer->cursor.value) - lines_.capacity);", ring),
+    Mutant("lossy.check_off_by_one", "check", "ring/lossy_sequencer.hpp",
+           "return !is_before(position_, A::load_relaxed(lines_.producer->limit.value) - lines_.capacity);",
+           "return !is_before(position_ + 1, A::load_relaxed(lines_.producer->limit.value) - lines_.capacity);", ring),
+    Mutant("lossy.loss_not_counted", "value", "ring/lossy_sequencer.hpp",
+           "    lost_ += gap;\n", "", ring_lossy),
+
+    # Waiting and waking.
+    Mutant("park.no_barrier_of_the_waiter", "barrier", "ring/parking.hpp",
+           "  A::store_release(flag, sequence);\n  A::step(\"parking.announced\");\n  A::store_load_barrier();",
+           "  A::store_release(flag, sequence);\n  A::step(\"parking.announced\");", shared),
+    Mutant("park.flag_not_raised", "order", "ring/parking.hpp",
+           "  A::store_release(flag, sequence);\n  A::step(\"parking.announced\");", "  A::step(\"parking.announced\");",
+           shared),
+    Mutant("park.awaited_off_by_one", "check", "ring/parking.hpp",
+           "return sequence - before - 1 < after - before;", "return sequence - before < after - before;", shared),
+
+    # Many producers: claims, helping, repair.
+    Mutant("shared.no_helping", "help", "ring/shared_sequencer.hpp",
+           "      if (end != finished_end_ && !describe<A>(lines_, latest)) [[unlikely]] {\n"
+           "        word = A::load_acquire(shared_->tail);\n        continue;\n      }\n", "", shared),
+    Mutant("shared.helper_stores", "help", "ring/shared_claims.hpp",
+           "  (void)A::compare_exchange(cell, seen, descriptor_of(latest, lap));",
+           "  A::store_release(cell, descriptor_of(latest, lap));", shared),
+    Mutant("shared.helper_ignores_the_tail", "check", "ring/shared_claims.hpp",
+           "  if (A::load_acquire(lines.shared->tail) != tail_word(latest)) {\n    return false;\n  }\n", "", shared),
+    Mutant("shared.helper_ignores_the_lap", "check", "ring/shared_claims.hpp",
+           "  auto claim = claim_of_descriptor(descriptor, position, lines.lap(position));",
+           "  auto claim = claim_of_descriptor(descriptor, position, low_bits(descriptor >> 24, 40));", shared),
+    Mutant("shared.tail_stored", "check", "ring/shared_sequencer.hpp",
+           "    if (!A::compare_exchange(shared_->tail, word, claimed)) {\n      return false;\n    }",
+           "    (void)word;\n    A::store_release(shared_->tail, claimed);", shared),
+    Mutant("shared.room_off_by_one", "check", "ring/shared_sequencer.hpp",
+           "    const auto wanted = earlier(free_from + capacity_, later(needed, end + step_));",
+           "    const auto wanted = earlier(free_from + capacity_ + 1, later(needed, end + step_));", shared_stream),
+    Mutant("shared.room_check_off_by_one", "check", "ring/shared_sequencer.hpp",
+           "    if (is_before(free_from + capacity_, needed)) {", "    if (is_before(free_from + capacity_ + 1, needed)) {",
+           shared, survives="a second check guards it: what is granted ends at `allowed`, which is computed without the "
+                            "mistake"),
+    Mutant("shared.granted_before_the_second_look", "swap", "ring/shared_sequencer.hpp",
+           "      if (const auto again = least_gate(end); again != no_reader) {\n"
+           "        allowed = earlier(allowed, again + capacity_);\n      }\n", "", shared),
+    Mutant("shared.limit_not_stated", "order", "ring/shared_sequencer.hpp",
+           "    raise_to<A>(shared_->limit, wanted);\n", "", shared),
+    Mutant("shared.limit_before_joins_without_barrier", "barrier", "ring/shared_sequencer.hpp",
+           "    A::step(\"shared.limit_stated\");\n    // SYNC ring.join: barrier between the limit and the joins; pairs "
+           "with the barrier in SharedReaderSequencer::enter.\n    A::store_load_barrier();\n",
+           "    A::step(\"shared.limit_stated\");\n", shared,
+           survives="the limit is raised by an exchange, which is a full barrier on x86 already"),
+    Mutant("shared.finished_too_far", "value", "ring/shared_sequencer.hpp",
+           "    raise_to<A>(shared_->finished, free_from);", "    raise_to<A>(shared_->finished, needed);", shared),
+    Mutant("shared.evicted_readers_still_gate", "check", "ring/shared_sequencer.hpp",
+           "    return is_gating(gate) && !is_evicted<A>(lines_.evicted[line], reader) ? gate : no_reader;",
+           "    return is_gating(gate) ? gate : no_reader;",
+           shared_stream),
+    Mutant("shared.wake_without_barrier", "barrier", "ring/shared_sequencer.hpp",
+           "    // SYNC ring.parking: barrier, then loads; pairs with the barrier in announce_wait.\n"
+           "    A::store_load_barrier();\n    refresh();", "    refresh();", shared),
+    Mutant("shared.repair_ignores_the_owner", "check", "ring/shared_claims.hpp",
+           "    if (claim.owner == owner && claim.fate == Fate::claimed) {", "    if (claim.fate == Fate::claimed) {",
+           shared),
+    Mutant("shared.repair_ignores_the_identity", "check", "ring/shared_claims.hpp",
+           "  if (A::load_acquire(lines.owners->identity[owner]) != identity) {\n    return 0;\n  }\n",
+           "  (void)identity;\n", shared),
+    Mutant("shared.repair_describes_nothing", "help", "ring/shared_claims.hpp",
+           "  (void)describe<A>(lines, latest);\n  std::uint64_t aborted = 0;", "  std::uint64_t aborted = 0;", shared),
+    Mutant("shared.repair_stores", "check", "ring/shared_claims.hpp",
+           "      aborted += A::compare_exchange(lines.descriptor(claim.begin), expected, descriptor_of(claim, lap));",
+           "      (void)expected;\n      A::store_release(lines.descriptor(claim.begin), descriptor_of(claim, lap));\n"
+           "      ++aborted;", shared),
+    Mutant("shared.heir_does_not_repair", "help", "ring/shared_owners.hpp",
+           "  repair<A>(lines, owner, identity);\n  return true;", "  return true;", shared),
+    Mutant("shared.latest_claim_read_once", "check", "ring/shared_claims.hpp",
+           "    if (again == word) {\n      return claim;\n    }", "    return claim;", shared,
+           survives="to be wrong, `granted` would have to move 2^41 positions between the two loads; the second look makes "
+                    "a proof of what is otherwise only certain"),
+    Mutant("shared.reader_passes_the_unfinished", "check", "ring/shared_reader_sequencer.hpp",
+           "    if (claim.fate == Fate::committed) {\n      seen_ = claim.end();",
+           "    if (claim.fate == Fate::committed || claim.fate == Fate::claimed) {\n      seen_ = claim.end();", shared),
+    Mutant("shared.reader_sees_the_aborted", "check", "ring/shared_reader_sequencer.hpp",
+           "    if (claim.fate == Fate::committed) {\n      seen_ = claim.end();",
+           "    if (claim.fate == Fate::committed || claim.fate == Fate::aborted) {\n      seen_ = claim.end();", shared),
+    Mutant("shared.release_beyond_the_border", "check", "ring/shared_reader_sequencer.hpp",
+           "    const auto border = position_ == seen_ ? seen_ : border_before(position_);",
+           "    const auto border = position_;", shared_stream),
+
+    # Members and the owner line.
+    Mutant("member.dead_gate_not_taken_away", "help", "ring/member_protocol.hpp",
+           "    readers_[line].gate.template publish<A>(no_reader);\n    A::step(\"member.gate_gone\");",
+           "    A::step(\"member.gate_gone\");", members),
+    Mutant("member.gate_gone_before_position_kept", "swap", "ring/member_protocol.hpp",
+           "    if (is_gating(gate) ? has_moved(line, gate) : gate != no_reader) {\n"
+           "      A::store_release(mine.kept_position, gate);\n    }\n    A::step(\"member.position_kept\");\n"
+           "    A::store_release(readers_[line].began, std::uint64_t{0});\n"
+           "    readers_[line].gate.template publish<A>(no_reader);",
+           "    const bool keeps = is_gating(gate) ? has_moved(line, gate) : gate != no_reader;\n"
+           "    A::store_release(readers_[line].began, std::uint64_t{0});\n"
+           "    readers_[line].gate.template publish<A>(no_reader);\n    A::step(\"member.position_kept\");\n"
+           "    if (keeps) {\n      A::store_release(mine.kept_position, gate);\n    }", members),
+    Mutant("member.position_of_a_beginner_kept", "check", "ring/member_protocol.hpp",
+           "    return began != 0 && (gate != began - 1 || A::load_acquire(lines_[line].kept_position) == no_reader);",
+           "    return began == began && gate == gate;",
+           Proof("tests/ring/reader_processes_test", ("reader_process_test.cpp",))),
+    Mutant("fan_in.aborted_claim_not_skipped", "help", "ring/shared_reader.hpp",
+           "      return fate == Fate::committed || fate == Fate::aborted || reader.is_over();",
+           "      return fate == Fate::committed || reader.is_over();",
+           Proof("tests/ring/ring_test", ("fan_in_test.cpp",))),
+    Mutant("member.living_vacated", "check", "ring/member_protocol.hpp",
+           "    while (word.has_actor() && is_dead(word.actor)) {", "    while (word.has_actor()) {", members),
+    Mutant("member.same_id_twice", "check", "ring/member_protocol.hpp",
+           "      if (other.state == MemberState::free || id_of(i) != id) {", "      if (true || id_of(i) != id) {",
+           members),
+    Mutant("member.no_barrier_after_id", "barrier", "ring/member_protocol.hpp",
+           "    A::step(\"member.id_shown\");\n    A::store_load_barrier();", "    A::step(\"member.id_shown\");", members),
+    Mutant("member.half_an_id", "check", "ring/member_protocol.hpp",
+           "      case MemberState::claiming: // the id may be half there\n"
+           "        (void)exchange(line, word, word.with(MemberState::free));",
+           "      case MemberState::claiming:\n        (void)exchange(line, word, word.with(MemberState::kept));", members),
+    Mutant("owner.read_once", "check", "ring/owner_line.hpp",
+           "  if (A::load_acquire(line.word) != word) {\n    return std::nullopt;\n  }\n", "", members),
+    Mutant("owner.fields_before_absent", "swap", "ring/owner_line.hpp",
+           "  A::store_release(line.word, owner_word(before, OwnerState::absent));\n  A::step(\"owner.absent\");",
+           "  (void)before;\n  A::step(\"owner.absent\");", members),
+
+    # Loans.
+    Mutant("loan.floor_not_stated", "order", "frame/loan_arena.hpp",
+           "    A::store_release(lines_.floor, loans_[(first_ticket_ + number - 1) & (loans_.size() - 1)].end);\n", "",
+           loans),
+    Mutant("loan.no_second_look", "check", "frame/loan_arena.hpp",
+           "    const auto still = std::min(number, passed(slowest_gate()));", "    const auto still = number;", loans),
+    Mutant("loan.no_barrier_after_floor", "barrier", "frame/loan_arena.hpp",
+           "    A::step(\"arena.floor_stated\");\n    A::store_load_barrier();", "    A::step(\"arena.floor_stated\");",
+           loans),
+    Mutant("loan.open_ones_come_back", "check", "frame/loan_arena.hpp",
+           "      if (entry.state == State::open || (entry.state",
+           "      if ((entry.state", frame_loans),
+    Mutant("loan.lossy_does_not_ask", "check", "frame/lossy_frame_reader.hpp",
+           "    if (options_.arenas->template is_void<A>(loan)) {\n      ++counts_.loans_void;\n      return "
+           "ReadResult::empty;\n    }\n", "", frame_lossy),
+
+    # Frames.
+    Mutant("frame.length_not_checked", "check", "frame/record.hpp",
+           "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",
+           "  if (blocks > to_wrap || blocks > blocks_max) {", hostile_frames),
+    Mutant("frame.wrap_not_checked", "check", "frame/record.hpp",
+           "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",
+           "  if (blocks > end - position || blocks > blocks_max) {", hostile_frames),
+    Mutant("frame.position_not_checked", "check", "frame/record.hpp",
+           "  if (header.position != position) {\n    return RecordFault::position;\n  }\n", "", hostile_frames),
+    Mutant("frame.no_padding_at_the_wrap", "check", "frame/claim_window.hpp",
+           "    return count > to_wrap ? to_wrap : 0;", "    return count > to_wrap + 1 ? to_wrap : 0;", frames),
+    Mutant("frame.half_message_not_aborted", "help", "frame/frame_writer.hpp",
+           "          owed_abort_ = message;\n          is_abort_owed_ = true;\n          (void)settle_abort();",
+           "          owed_abort_ = message;", frame_model),
+
+    Mutant("frame.published_before_its_header", "swap", "frame/frame_writer.hpp",
+           "    store_header<A>(source_.block(first), header_of(first, RecordForm::data, bytes, options.kind));\n"
+           "    source_.finish(first, reserved, blocks_of(bytes));\n    is_claimed_ = false;\n"
+           "    committed(first, options.publish);",
+           "    source_.finish(first, reserved, blocks_of(bytes));\n    is_claimed_ = false;\n"
+           "    committed(first, options.publish);\n"
+           "    store_header<A>(source_.block(first), header_of(first, RecordForm::data, bytes, options.kind));",
+           frame_kills),
+
+    # Call lanes.
+    Mutant("lane.request_before_its_words", "swap", "call/lane_caller_impl.hpp",
+           "  auto& header = request(position);\n  std::memcpy(header.chain",
+           "  auto& header = request(position);\n  A::store_release(header.stamp, position + 1);\n"
+           "  std::memcpy(header.chain", call_kills),
+    Mutant("lane.finish_before_the_reply_is_stamped", "swap", "call/lane_server.hpp",
+           "    A::step(\"lane.replying\");",
+           "    finish(0);\n    A::step(\"lane.replying\");", call_kills),
+    Mutant("lane.claim_stores", "check", "call/lane_caller_impl.hpp",
+           "      } else if (A::compare_exchange(local(position).word, word, slot_word(position, SlotState::held))) {",
+           "      } else if (A::store_release(local(position).word, slot_word(position, SlotState::held)); true) {", slots),
+    Mutant("lane.reply_before_its_words", "swap", "call/lane_server.hpp",
+           "    auto& header = reply(position);\n    A::store_relaxed(header.payload, payload);",
+           "    auto& header = reply(position);\n    A::store_release(header.stamp, position + 1);\n"
+           "    A::store_relaxed(header.payload, payload);", call_kills),
+    Mutant("lane.start_not_announced", "order", "call/lane_server.hpp",
+           "    A::store_release(line.first_stamp, position + 1);\n    A::step(\"lane.announced\");",
+           "    A::step(\"lane.announced\");", lane_death),
+    Mutant("lane.finish_before_the_reply", "check", "call/lane_fate.hpp",
+           "    if (stamps[position & (stamps.size() - 1)] == position + 1) {\n      return Fate::replied;\n    }\n", "",
+           fates),
+    Mutant("lane.closed_not_looked_at", "check", "call/lane_caller_impl.hpp",
+           "  if (is_closed()) {\n    return {ClaimKind::closed, 0};\n  }\n", "", closes),
+    Mutant("lane.close_one_too_far", "value", "call/lane_server.hpp",
+           "    A::store_release(control().closed, next_);", "    A::store_release(control().closed, next_ + 1);", closes),
+    Mutant("lane.served_after_close", "check", "call/lane_server.hpp",
+           "  if (A::load_acquire(header.stamp) != next_ + 1 || closed_) {",
+           "  if (A::load_acquire(header.stamp) != next_ + 1) {", closes),
+    Mutant("lane.implausible_progress_believed", "check", "call/lane_caller_impl.hpp",
+           "      fates.all_started |= A::load_relaxed(line.check) != expected;", "      (void)expected;", fates),
+    Mutant("lane.reply_length_not_checked", "check", "call/lane_caller_impl.hpp",
+           "    if (bytes > shape_.slot_bytes) {\n      return Polled::bad_reply;\n    }\n", "", lane_hostile),
+    Mutant("lane.request_length_not_checked", "check", "call/lane_server.hpp",
+           "  if (payload == 0 && bytes <= shape_.slot_bytes) {", "  if (payload == 0) {", lane_hostile),
+    Mutant("lane.reply_of_another_lap", "check", "call/lane_caller_impl.hpp",
+           "    return previous_lap || first_lap ? Polled::pending : Polled::bad_reply;", "    return Polled::pending;",
+           closes),
+    Mutant("lane.arena_release_not_shown", "order", "call/lane_caller_impl.hpp",
+           "    A::store_release(cold(position).released, position + 1);\n  }", "  }", calls),
+
+    # Routes and epochs.
+    Mutant("route.flip_first", "swap", "fleet/route.hpp",
+           "    RouteCopy& copy = layout_.copies[next & 1];",
+           "    RouteCopy& copy = layout_.copies[next & 1];\n    A::store_release(layout_.epoch, next);", routes),
+    Mutant("route.epoch_read_once", "check", "fleet/route.hpp",
+           "    if (this->epoch() != epoch) {\n      return std::nullopt;\n    }\n", "", routes),
+    Mutant("route.one_copy", "value", "fleet/route.hpp",
+           "    RouteCopy& copy = layout_.copies[next & 1];", "    RouteCopy& copy = layout_.copies[0];", routes),
+    Mutant("epoch.not_left", "order", "fleet/epoch.hpp",
+           "    A::store_release(line_.inside, std::uint64_t{0});", "", epochs),
+    Mutant("epoch.inside_is_inclusive", "check", "fleet/epoch.hpp",
+           "      if (inside != 0 && inside < epoch) {", "      if (inside != 0 && inside <= epoch) {", epochs),
+    Mutant("epoch.entered_without_second_look", "check", "fleet/epoch.hpp",
+           "      if (now == seen) {\n        break;\n      }", "      (void)now;\n      break;", epochs),
+
+    Mutant("epoch.no_barrier", "barrier", "fleet/epoch.hpp",
+           "      A::store_relaxed(line_.inside, seen);\n      A::store_load_barrier();",
+           "      A::store_relaxed(line_.inside, seen);", epochs),
+
+    # Memory orders: what ThreadSanitizer sees that this processor never shows.
+    Mutant("order.sequence_relaxed", "order", "ring/sequence.hpp",
+           "    A::store_release(value, position);", "    A::store_relaxed(value, position);", races),
+    Mutant("order.sequence_observed_relaxed", "order", "ring/sequence.hpp",
+           "    // SYNC ring.sequence: acquire; pairs with release in publish.\n    return A::load_acquire(value);",
+           "    return A::load_relaxed(value);", races),
+    Mutant("order.descriptor_relaxed", "order", "ring/shared_sequencer.hpp",
+           "    A::store_release(lines_.descriptor(first), descriptor_of(claim, lines_.lap(first)));",
+           "    A::store_relaxed(lines_.descriptor(first), descriptor_of(claim, lines_.lap(first)));", shared_races),
+    Mutant("order.request_stamp_relaxed", "order", "call/lane_caller_impl.hpp",
+           "  A::store_release(request(position).stamp, position + 1);",
+           "  A::store_relaxed(request(position).stamp, position + 1);", lane_races),
+    Mutant("order.reply_stamp_relaxed", "order", "call/lane_server.hpp",
+           "    A::store_release(header.stamp, position + 1);\n    A::step(\"lane.replied\");",
+           "    A::store_relaxed(header.stamp, position + 1);\n    A::step(\"lane.replied\");", lane_races),
+    Mutant("order.slot_freed_relaxed", "order", "call/lane_caller_impl.hpp",
+           "  A::store_release(slot.word, slot_word(position + shape_.slots, SlotState::free));",
+           "  A::store_relaxed(slot.word, slot_word(position + shape_.slots, SlotState::free));", lane_races),
+]

@@ -12,6 +12,9 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,6 +165,29 @@ TEST_CASE("process: a pid with another start time is somebody else") {
   CHECK(liveness_of(identity) == Liveness::alive);
   ++identity.start_time_ticks;
   CHECK(liveness_of(identity) == Liveness::absent);
+}
+
+TEST_CASE("process: one that /proc hides is not taken for dead (hidepid, another user)") {
+  constexpr int not_allowed = 77;
+  const auto parent = static_cast<std::int32_t>(::getpid());
+  const auto ended = ringfleet::test::in_forked_child([&] {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("proc", "/proc", "proc", 0, "hidepid=2") != 0 || ::setgroups(0, nullptr) != 0 ||
+        ::setresgid(65'534, 65'534, 65'534) != 0 || ::setresuid(65'534, 65'534, 65'534) != 0) {
+      return not_allowed;
+    }
+    std::string text;
+    const bool is_told =
+        ringfleet::test::error_of([&] { (void)identity_of(parent); }, &text) == ErrorCode::no_permission &&
+        ringfleet::test::error_of([&] { (void)liveness_of({parent, 1}); }) == ErrorCode::no_permission;
+    return is_told && text.find("does not show it") != std::string::npos ? 0 : 1;
+  });
+  REQUIRE_FALSE(ended.signalled);
+  if (ended.code == not_allowed) {
+    MESSAGE("SKIPPED: a process may not have a /proc of its own here");
+    return;
+  }
+  CHECK(ended.code == 0);
 }
 
 TEST_CASE("process: stopped is told apart from running and from dead") {

@@ -46,13 +46,30 @@ std::optional<ProcStat> parse_stat(std::string_view text) {
   return parsed.ec == std::errc() ? std::optional(stat) : std::nullopt;
 }
 
+// Also of a process that may not be signalled.
+bool is_any_process(std::int32_t pid) noexcept {
+  return pid > 0 && (::kill(pid, 0) == 0 || errno != ESRCH);
+}
+
 std::optional<ProcStat> read_stat(std::int32_t pid) {
   const std::string path = fmt::format("/proc/{}/stat", pid);
-  const Descriptor file(detail::retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
-  if (!file) {
-    if (errno == ENOENT || errno == ESRCH) {
+  const auto open_it = [&] {
+    return Descriptor(detail::retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+  };
+  Descriptor file = open_it();
+  if (!file && (errno == ENOENT || errno == ESRCH)) {
+    if (!is_any_process(pid)) {
       return std::nullopt;
     }
+    // It began just now, or /proc does not show it to us. What is hidden is not dead.
+    file = open_it();
+    if (!file && (errno == ENOENT || errno == ESRCH)) {
+      throw Error(ErrorCode::no_permission,
+                  fmt::format("read the start time of process {}: /proc does not show it to this user", pid),
+                  "mount /proc without hidepid, or run both processes as one user");
+    }
+  }
+  if (!file) {
     throw Error::from_errno(fmt::format("open '{}'", path), errno,
                             errno == EMFILE ? "raise the limit on open files (ulimit -n)" : "is /proc mounted?");
   }

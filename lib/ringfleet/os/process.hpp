@@ -24,7 +24,8 @@ enum class Liveness : std::uint8_t {
   absent // gone, or the pid now belongs to another process
 };
 
-// Empty when there is no such process.
+// Empty when there is no such process. Throws Error(no_permission) when there is one that /proc hides from this user,
+// and so do the others that read /proc: what is hidden is not dead.
 [[nodiscard]] std::optional<ProcessIdentity> identity_of(std::int32_t pid);
 [[nodiscard]] ProcessIdentity own_identity();
 // Which PID namespace this process lives in: pids mean something between processes of the same one only.

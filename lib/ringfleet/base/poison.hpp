@@ -5,13 +5,11 @@
 // Poison belongs to addresses of one process, not to the shared memory behind them. So who may poison what:
 //
 //   * only a handle that is the sole user of its mapping of a ring in this process: it was attached for this handle,
-//   and
-//     no other handle, thread or share() of the process reaches the ring through it. Whoever makes the handle says so
-//     (`sole_user`); a heap ring, or one that threads share, is never poisoned
+//     and no other handle, thread or share() of the process reaches the ring through it. Whoever makes the handle says
+//     so (`sole_user`); a heap ring, or one that threads share, is never poisoned
 //   * a reader poisons all blocks but those between its gate and what it has seen published: a view that is used after
-//   its
-//     release is caught. A writer poisons all blocks but those of its open claim, of which it poisons the bytes that
-//     were not asked for: what is written beyond a claim, or into it after the commit, is caught
+//     its release is caught. A writer poisons all blocks but those of its open claim, and there the bytes that were not
+//     asked for: what is written beyond a claim, or into it after the commit, is caught
 //   * poison comes before the store that gives a block up, and goes after the load that hands it out
 //   * whoever poisoned cleans up before the memory is unmapped: other memory may come to lie there
 

@@ -17,14 +17,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import code_map
 
-MODELS = ("parking", "lossy_reader", "route_epoch")
+MODELS = ("shared_claims", "parking", "lossy_reader", "route_epoch")
 # NOREDUCE: a process may be killed between any two steps, so no step is independent of the others.
 PAN_SWITCHES = ["-w", "-DSAFETY", "-DNOREDUCE", "-DCOLLAPSE", "-DMEMLIM=900"]
 DEPTH_MAX = 200_000

@@ -23,12 +23,12 @@ from pathlib import Path
 
 import code_map
 
-MODELS = ("shared_claims", "parking", "lossy_reader", "route_epoch")
+MODELS = ("call_lane", "shared_claims", "parking", "lossy_reader", "route_epoch")
 # NOREDUCE: a process may be killed between any two steps, so no step is independent of the others.
 PAN_SWITCHES = ["-w", "-DSAFETY", "-DNOREDUCE", "-DCOLLAPSE", "-DMEMLIM=900"]
 DEPTH_MAX = 200_000
 WATCHDOG_S = 600
-TRUNCATED = ("max search depth too small", "out of memory", "reached -DMEMLIM", "hash", "aborted")
+TRUNCATED = ("max search depth too small", "out of memory", "reached -DMEMLIM")
 
 
 @dataclass
@@ -38,6 +38,8 @@ class Outcome:
     depth: int
     seconds: float
     violated: str  # empty: no error
+    lines: set  # of the model, with a statement in this variant
+    reached: set  # those that an execution came to
 
 
 @dataclass
@@ -74,6 +76,17 @@ def number_before(words, text):
     return int(match.group(1)) if match else 0
 
 
+def places_in(process, statement, text):
+    """(process, line number) of each statement that spin lists below the names of processes."""
+    places, current = set(), ""
+    for line in text.splitlines():
+        if heading := re.search(process, line):
+            current = heading.group(1)
+        elif found := re.search(statement, line):
+            places.add((current, int(found.group(1))))
+    return places
+
+
 def search(folder, model, switches, optimise, keep):
     """Generates, compiles and runs the verifier of one variant. Raises RuntimeError when it says nothing usable."""
     with tempfile.TemporaryDirectory(prefix=f"{model}-", dir=keep) as scratch:
@@ -87,15 +100,20 @@ def search(folder, model, switches, optimise, keep):
         began = time.monotonic()
         _, said = tell(["./pan", f"-m{DEPTH_MAX}", "-w20"], scratch)
         seconds = time.monotonic() - began
+        _, table = tell(["./pan", "-d"], scratch)
     errors = re.search(r"errors: (\d+)", said)
-    if not errors or any(re.search(rf"{sign}.*", said) and sign != "hash" for sign in TRUNCATED):
+    if not errors or any(sign in said for sign in TRUNCATED):
         raise RuntimeError(f"{model} {' '.join(switches)}: the search was not finished:\n{said}")
     depth = re.search(r"depth reached (\d+)", said)
     violated = re.search(r"^pan:\d+: (.*?)(?: \(at depth \d+\))?$", said, re.MULTILINE)
     if (errors.group(1) != "0") != bool(violated):
         raise RuntimeError(f"{model} {' '.join(switches)}: cannot be understood:\n{said}")
+    # An inline stands in several processes; one that comes to its line is enough.
+    places = places_in(r"^proctype (\w+)", rf"\b{model}\.pml:(\d+) => (?!-end-)", table)
+    unreached = places_in(r"^unreached in proctype (\w+)", rf"^\t{model}\.pml:(\d+), state \d+, \"(?!-end-)", said)
     return Outcome(number_before("states, stored", said), number_before("transitions", said), int(depth.group(1)),
-                   seconds, violated.group(1) if violated else "")
+                   seconds, violated.group(1) if violated else "", {line for _, line in places},
+                   {line for _, line in places - unreached})
 
 
 def check(folder, models, keep):
@@ -122,6 +140,7 @@ def check(folder, models, keep):
     for model in models:
         states = transitions = depth = killed = 0
         seconds = 0.0
+        lines, reached = set(), set()
         for run in model.runs:
             outcome = outcome_of(model.name, run, "")
             if outcome is None or outcome.violated:
@@ -132,6 +151,13 @@ def check(folder, models, keep):
             transitions += outcome.transitions
             depth = max(depth, outcome.depth)
             seconds += outcome.seconds
+            lines |= outcome.lines
+            reached |= outcome.reached
+        text = (folder / f"{model.name}.pml").read_text(encoding="utf-8").splitlines()
+        # What no execution comes to proves nothing; only who judges that everybody is stuck may wait in vain.
+        for line in sorted(line for line in lines - reached if "timeout" not in text[line - 1]):
+            good = False
+            print(f"{model.name}.pml:{line}: no run ever comes here: {text[line - 1].strip()}")
         for mutant, run, violated in model.mutants:
             outcome = outcome_of(model.name, run, mutant)
             if outcome is not None and violated in outcome.violated:

@@ -236,7 +236,11 @@ active [PRODUCERS + HEIRS] proctype producer() {
     :: atomic { me == HEIR && is_over[HEIR] -> goto over }
     fi;
     do
-    :: atomic { claims < CLAIMS -> claims++; count = 1 + (me + claims) % 2 }
+    :: atomic { // some of two; some straight after an own one, which look at nothing
+         claims < CLAIMS ->
+         claims++;
+         count = ((me == 2 && claims == 1) || (me == 1 && claims == 2 && HEIRS == 1) -> 2 : 1)
+       }
        atomic { // nobody has claimed since we did, as far as we know
          if
          :: own_end == finished_end && seen_granted >= own_end + count ->
@@ -391,7 +395,11 @@ active proctype survivor() {
          who = 0;
          holder = 0
        }
-    :: atomic { nothing_to_repair && producers_are_gone && (HEIRS == 0 || is_gone(HEIR)) -> is_over[SURVIVOR] = true; break }
+    :: atomic {
+         nothing_to_repair && producers_are_gone && (HEIRS == 0 || is_gone(HEIR)) ->
+         is_over[SURVIVOR] = true;
+         break
+       }
     od
   } unless { is_dead[SURVIVOR] }
 }

@@ -2,7 +2,7 @@
 // a switch; store buffers are explicit, because without them the lost wake does not exist (RELIABILITY: traps 1, 2, 3, 6).
 //
 //   RING   a reader waits for the cursor of a producer that may die: ring/barrier.hpp, ring/parking.hpp, ring/bell.hpp
-//   LANE   a caller waits for its reply, a runner for its next request; the runner may close or die: call/caller_lane.cpp
+//   LANE   a caller waits for its reply, a runner for its next request; the runner may close or die: call/caller_lane_impl.hpp
 //   SLOT   a caller waits until a slot of a full lane is given back: CallerLane::wait_for_slot
 //
 // `asleep for ever` shows as: nothing can happen any more, and the judge finds somebody who is not done.

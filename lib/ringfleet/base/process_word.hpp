@@ -19,8 +19,14 @@ public:
   [[nodiscard]] T peek() const noexcept { return Atomics::load_relaxed(value_); }
   void set(T value) noexcept { Atomics::store_relaxed(value_, value); }
   // Sees everything that was done before the publish() it reads from.
-  [[nodiscard]] T observe() const noexcept { return Atomics::load_acquire(value_); }
-  void publish(T value) noexcept { Atomics::store_release(value_, value); }
+  template <class A = Atomics>
+  [[nodiscard]] T observe() const noexcept {
+    return A::load_acquire(value_);
+  }
+  template <class A = Atomics>
+  void publish(T value) noexcept {
+    A::store_release(value_, value);
+  }
   // One indivisible step; return the value before. Publish and observe at once.
   T add(T amount) noexcept { return Atomics::fetch_add(value_, amount); }
   T subtract(T amount) noexcept { return Atomics::fetch_add(value_, static_cast<T>(T{0} - amount)); }

@@ -14,13 +14,13 @@
 #include "ringfleet/frame/arena.hpp"
 #include "ringfleet/frame/arena_views.hpp"
 #include "ringfleet/memory/obituary.hpp"
+#include "ringfleet/os/host.hpp"
 #include "ringfleet/ring/parking.hpp"
 #include "ringfleet/ring/wait_ladder.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -71,12 +71,13 @@ struct Waited {
   std::vector<std::byte> moved_bytes; // what `reply.bytes` shows then
 };
 
-class CallerLane {
+template <class A = Atomics>
+class BasicCallerLane {
 public:
-  CallerLane(const LaneShape& shape, std::span<std::byte> client_body, std::span<const std::byte> runner_body,
-             CallerLaneOptions options, std::uint64_t first_position = 0);
-  CallerLane(const CallerLane&) = delete;
-  CallerLane& operator=(const CallerLane&) = delete;
+  BasicCallerLane(const LaneShape& shape, std::span<std::byte> client_body, std::span<const std::byte> runner_body,
+                  CallerLaneOptions options, std::uint64_t first_position = 0);
+  BasicCallerLane(const BasicCallerLane&) = delete;
+  BasicCallerLane& operator=(const BasicCallerLane&) = delete;
 
   // Copies `payload` and publishes the call. Waits only while the lane is full or an arena is being made, until `until`
   // at most. Any status but `started` leaves no trace.
@@ -100,7 +101,8 @@ public:
   // returns after mark_dead() and the obituary.
   [[nodiscard]] Waited wait(std::uint64_t position, MonotonicNs deadline) {
     Waited waited;
-    if (!ladder_.climb([&] { return lane_.has_stamp(position); }) || !look_at_reply(position, waited)) [[unlikely]] {
+    if (!ladder_.template climb<A>([&] { return lane_.has_stamp(position); }) || !look_at_reply(position, waited))
+        [[unlikely]] {
       wait_slowly(position, deadline, waited);
     }
     return waited;
@@ -130,7 +132,7 @@ public:
   // nothing.
   void mark_dead();
   // SYNC lane.dead: acquire; pairs with release in CallerLane, where the fates are stored.
-  [[nodiscard]] bool is_dead() const noexcept { return Atomics::load_acquire(dead_) != 0; }
+  [[nodiscard]] bool is_dead() const noexcept { return A::load_acquire(dead_) != 0; }
   [[nodiscard]] bool is_closed() const noexcept { return lane_.is_closed(); }
   // After mark_dead(): what became of a call that is held or loose.
   [[nodiscard]] Fate fate(std::uint64_t position) const noexcept {
@@ -143,7 +145,7 @@ public:
   }
   // The runner closed the lane before it came to this call.
   [[nodiscard]] bool never_executed(std::uint64_t position) const noexcept {
-    return lane_.close_verdict(position) == LaneCaller<>::CloseVerdict::never_executed;
+    return lane_.close_verdict(position) == LaneCaller<A>::CloseVerdict::never_executed;
   }
   // Somebody holds a call, or a loose one is not collected: the lane may not be destroyed yet.
   [[nodiscard]] bool is_busy() const noexcept { return lane_.is_busy(); }
@@ -167,6 +169,7 @@ public:
   [[nodiscard]] const LaneShape& shape() const noexcept { return lane_.shape(); }
 
 private:
+  using Mutex = typename os::Host<A>::Mutex;
   struct Moved {
     Polled polled = Polled::pending;
     ReplyView reply;
@@ -182,7 +185,8 @@ private:
                                      MonotonicNs until);
   void publish(std::uint64_t position, Delivery delivery) noexcept {
     lane_.publish(position, delivery == Delivery::loose);
-    if (options_.mode == WaitMode::park && ring::is_awaited(lane_.server_flag(), position, position + 1)) [[unlikely]] {
+    if (options_.mode == WaitMode::park && ring::is_awaited<A>(lane_.server_flag(), position, position + 1))
+        [[unlikely]] {
       wake_server(position);
     }
   }
@@ -201,8 +205,8 @@ private:
     }
     // SYNC lane.slot_wait: barrier, then load; pairs with the barrier in wait_for_slot. Forbids: the waiter does not
     // see the free slot, and we do not see the waiter.
-    Atomics::store_load_barrier();
-    if (Atomics::load_relaxed(slot_waiters_) != 0) [[unlikely]] {
+    A::store_load_barrier();
+    if (A::load_relaxed(slot_waiters_) != 0) [[unlikely]] {
       wake_slot_waiters();
     }
   }
@@ -210,26 +214,29 @@ private:
   void park(std::uint64_t stamp_position, std::uint64_t stamp_seen, std::uint32_t obituary_seen,
             const std::uint32_t* releases_seen, MonotonicNs deadline);
   [[nodiscard]] std::uint32_t obituary_value() const noexcept {
-    return options_.obituary != nullptr ? options_.obituary->value() : 0;
+    return options_.obituary != nullptr ? options_.obituary->value<A>() : 0;
   }
 
-  LaneCaller<> lane_;
+  LaneCaller<A> lane_;
   CallerLaneOptions options_;
   std::uint32_t dead_ = 0;
   LaneFates fates_; // written before dead_
   frame::ArenaViews reply_arenas_;
   ring::AdaptiveLadder ladder_;
 
-  mutable std::mutex arena_mutex_;
+  mutable Mutex arena_mutex_;
   frame::ArenaSet request_arenas_;
-  std::mutex growth_mutex_;
+  Mutex growth_mutex_;
 
-  mutable std::mutex moved_mutex_;
+  mutable Mutex moved_mutex_;
   std::unordered_map<std::uint64_t, Moved> moved_;
 
   // Threads that wait for a slot, and the word they sleep on: process-local.
   alignas(cache_line_bytes) std::uint32_t slot_waiters_ = 0;
   std::uint32_t releases_ = 0;
 };
+
+extern template class BasicCallerLane<Atomics>;
+using CallerLane = BasicCallerLane<>;
 
 } // namespace ringfleet::call

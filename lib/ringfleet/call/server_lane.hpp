@@ -10,12 +10,12 @@
 #include "ringfleet/call/wait_mode.hpp"
 #include "ringfleet/frame/arena.hpp"
 #include "ringfleet/frame/arena_views.hpp"
+#include "ringfleet/os/host.hpp"
 #include "ringfleet/ring/parking.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -33,13 +33,14 @@ struct ReplyBuffer {
   std::span<std::byte> bytes;
 };
 
-class ServerLane {
+template <class A = Atomics>
+class BasicServerLane {
 public:
   // The segments behind the spans must outlive this object.
-  ServerLane(const LaneShape& shape, std::span<std::byte> runner_body, std::span<const std::byte> client_body,
-             ServerLaneOptions options, std::uint64_t first_position = 0);
-  ServerLane(const ServerLane&) = delete;
-  ServerLane& operator=(const ServerLane&) = delete;
+  BasicServerLane(const LaneShape& shape, std::span<std::byte> runner_body, std::span<const std::byte> client_body,
+                  ServerLaneOptions options, std::uint64_t first_position = 0);
+  BasicServerLane(const BasicServerLane&) = delete;
+  BasicServerLane& operator=(const BasicServerLane&) = delete;
 
   [[nodiscard]] bool has_request() const noexcept { return lane_.has_request(); }
   // The next request, or false. Requests with a length or offset outside the lane are answered with bad_reply on the
@@ -77,7 +78,7 @@ public:
     }
     RINGFLEET_DEBUG_ASSERT(payload != 0 || bytes <= lane_.shape().slot_bytes, "a reply longer than its slot");
     lane_.publish_reply(position, status, module_code, bytes, payload);
-    if (options_.mode == WaitMode::park && ring::is_awaited(lane_.awaited_flag(position), position, position + 1))
+    if (options_.mode == WaitMode::park && ring::is_awaited<A>(lane_.awaited_flag(position), position, position + 1))
         [[unlikely]] {
       wake_caller(position);
     }
@@ -99,9 +100,10 @@ public:
 
   [[nodiscard]] WaitMode mode() const noexcept { return options_.mode; }
   [[nodiscard]] const LaneShape& shape() const noexcept { return lane_.shape(); }
-  [[nodiscard]] LaneServer<>& protocol() noexcept { return lane_; }
+  [[nodiscard]] LaneServer<A>& protocol() noexcept { return lane_; }
 
 private:
+  using Mutex = typename os::Host<A>::Mutex;
   struct Outstanding {
     std::uint64_t position;
     std::uint64_t payload;
@@ -118,16 +120,19 @@ private:
   [[nodiscard]] frame::Block allocate(std::uint64_t bytes);
   void collect_released();
 
-  LaneServer<> lane_;
+  LaneServer<A> lane_;
   ServerLaneOptions options_;
   frame::ArenaViews request_arenas_;
   std::uint64_t bad_requests_ = 0;
   std::vector<frame::Block> blocks_; // per slot: the block being written for the request it holds; the worker's
 
-  mutable std::mutex arena_mutex_;
+  mutable Mutex arena_mutex_;
   frame::ArenaSet reply_arenas_;
   std::vector<Outstanding> outstanding_; // replied, not released yet
-  std::mutex growth_mutex_;
+  Mutex growth_mutex_;
 };
+
+extern template class BasicServerLane<Atomics>;
+using ServerLane = BasicServerLane<>;
 
 } // namespace ringfleet::call

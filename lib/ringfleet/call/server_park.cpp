@@ -1,49 +1,7 @@
-#include "ringfleet/call/server_park.hpp"
-
-#include "ringfleet/base/error.hpp"
-#include "ringfleet/ring/parking.hpp"
-
-#include <algorithm>
+#include "ringfleet/call/server_park_impl.hpp"
 
 namespace ringfleet::call {
 
-ServerPark::ServerPark(const std::uint32_t& control_word)
-    : control_word_(control_word), words_(1), ladder_(ring::ladder_for_this_process()) {}
-
-void ServerPark::add(ServerLane& lane) {
-  if (lanes_.size() == limits::lanes_per_runner_max) {
-    throw Error(ErrorCode::limit_reached, "add another lane to a runner that serves 126 lanes",
-                "a sleeping runner can watch 126; use more instances of the module, or fewer clients");
-  }
-  lanes_.push_back(&lane);
-  words_.resize(lanes_.size() + 1);
-  spins_ = spins_ || lane.mode() == WaitMode::spin;
-}
-
-void ServerPark::remove(ServerLane& lane) {
-  std::erase(lanes_, &lane);
-  words_.resize(lanes_.size() + 1);
-  spins_ = std::any_of(lanes_.begin(), lanes_.end(), [](auto* one) { return one->mode() == WaitMode::spin; });
-}
-
-void ServerPark::park(std::uint32_t control_seen, MonotonicNs deadline) {
-  std::size_t count = 0;
-  for (auto* lane : lanes_) {
-    auto& protocol = lane->protocol();
-    if (lane->is_closed()) {
-      continue;
-    }
-    // The stamp is read before the look below: if it changes later, the kernel does not let us sleep.
-    const auto& stamp = protocol.request_stamp();
-    words_[count++] = {&ring::futex_half(stamp), static_cast<std::uint32_t>(Atomics::load_acquire(stamp)), true};
-    ring::announce_wait(protocol.server_flag(), protocol.next() + 1);
-  }
-  words_[count++] = {&control_word_, control_seen, false};
-  if (!has_work(control_seen)) {
-    const auto begin = monotonic_now();
-    (void)os::futex_wait_any(std::span(words_).first(count), deadline);
-    ladder_.parked_for(monotonic_now() - begin);
-  }
-}
+template class BasicServerPark<Atomics>;
 
 } // namespace ringfleet::call

@@ -7,8 +7,9 @@
 // The order for the sleeper: seen = value(); look whether the peer is dead; park on {peer's word, park_word(seen)}.
 // After waking it reads the peer's word first: what a peer published before its death counts.
 
+#include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/cache_line.hpp"
-#include "ringfleet/os/futex.hpp"
+#include "ringfleet/os/host.hpp"
 
 #include <cstdint>
 
@@ -21,15 +22,22 @@ public:
   Obituary& operator=(const Obituary&) = delete;
 
   // Any thread; never blocks. Read it before looking whether a peer is dead.
-  [[nodiscard]] std::uint32_t value() const noexcept;
+  template <class A = Atomics>
+  [[nodiscard]] std::uint32_t value() const noexcept {
+    // SYNC obituary: acquire; pairs with the release in Obituary::announce. Receives: whatever marks the peer as dead.
+    return A::load_acquire(word_);
+  }
 
   // Any thread, after the death is visible to whoever looks (a flag, a closed lane). Wakes everybody parked here.
-  void announce() noexcept;
+  template <class A = Atomics>
+  void announce() noexcept {
+    // SYNC obituary: release; pairs with the acquire in Obituary::value. Publishes: whatever marks the peer as dead.
+    A::fetch_add(word_, 1U);
+    os::Host<A>::wake(word_);
+  }
 
   // For os::futex_wait_any. Valid as long as this object.
   [[nodiscard]] os::FutexWord park_word(std::uint32_t seen) const noexcept { return {&word_, seen, true}; }
-  // The same word, for protocol code that reads it through its own atomics policy.
-  [[nodiscard]] const std::uint32_t& word() const noexcept { return word_; }
 
 private:
   alignas(cache_line_bytes) std::uint32_t word_ = 0;

@@ -56,14 +56,14 @@ public:
 
   // Blocks until it is over (`reached`), the deadline, or stop(), which goes before the others. A death is noticed by
   // is_over(): whoever proves it marks it, then changes the obituary.
-  template <Awaited W>
+  template <class A = Atomics, Awaited W>
   [[nodiscard]] BarrierResult wait(W&& awaited, MonotonicNs deadline) {
     for (;;) {
-      const auto obituary_seen = obituary_value();
-      if (ladder_.climb([&] { return stop_->is_requested() || awaited.is_over(); })) {
-        return stop_->is_requested() ? BarrierResult::stopped : BarrierResult::reached;
+      const auto obituary_seen = obituary_value<A>();
+      if (ladder_.climb<A>([&] { return stop_->is_requested<A>() || awaited.is_over(); })) {
+        return stop_->is_requested<A>() ? BarrierResult::stopped : BarrierResult::reached;
       }
-      const auto now = monotonic_now();
+      const auto now = os::Host<A>::now();
       if (now >= deadline) {
         return BarrierResult::timed_out;
       }
@@ -74,14 +74,18 @@ public:
       awaited.collect(bells);
       awaited.announce();
       if (!awaited.is_over()) {
-        park(bells, obituary_seen, deadline);
-        ladder_.parked_for(monotonic_now() - now);
+        add_own_words(bells, obituary_seen);
+        os::Host<A>::park(bells.words(), deadline); // whatever ends it, we look again
+        ladder_.parked_for(os::Host<A>::now() - now);
       }
     }
   }
 
   // Any thread, as long as this object lives. Every wait, now and later, ends with `stopped`, until resume().
-  void stop() noexcept { stop_->request(); }
+  template <class A = Atomics>
+  void stop() noexcept {
+    stop_->request<A>();
+  }
   void resume() noexcept { stop_->clear(); }
 
   // Not while somebody waits.
@@ -89,10 +93,12 @@ public:
   [[nodiscard]] const BarrierOptions& options() const noexcept { return options_; }
 
 private:
+  template <class A>
   [[nodiscard]] std::uint32_t obituary_value() const noexcept {
-    return options_.obituary != nullptr ? options_.obituary->value() : 0;
+    return options_.obituary != nullptr ? options_.obituary->value<A>() : 0;
   }
-  void park(BellList& bells, std::uint32_t obituary_seen, MonotonicNs deadline);
+  // What ends every wait, whoever the peer is.
+  void add_own_words(BellList& bells, std::uint32_t obituary_seen) const noexcept;
 
   BarrierOptions options_;
   AdaptiveLadder ladder_;

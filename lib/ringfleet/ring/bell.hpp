@@ -9,7 +9,7 @@
 
 #include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/limits.hpp"
-#include "ringfleet/os/futex.hpp"
+#include "ringfleet/os/host.hpp"
 
 #include <array>
 #include <cstdint>
@@ -22,7 +22,7 @@ template <class A = Atomics>
 void ring_bell(std::uint32_t& bell, bool shared) noexcept {
   // SYNC ring.bell: release; pairs with the acquire in BellList::add. Publishes: whatever the sleeper is to look at.
   A::store_release(bell, A::load_relaxed(bell) + 1);
-  os::futex_wake(bell, os::wake_all, shared);
+  os::Host<A>::wake(bell, shared);
 }
 
 // The bells that one thread is about to sleep on, each with the value from before its last look.
@@ -33,9 +33,10 @@ public:
   // Of the bells that are added from here on: do they lie in memory of several processes?
   void set_shared(bool shared) noexcept { shared_ = shared; }
   // At most limits::futex_words_max; whoever lets readers in keeps that (see limits.hpp).
+  template <class A = Atomics>
   void add(const std::uint32_t& bell) noexcept {
     // SYNC ring.bell: acquire; pairs with the release in ring_bell.
-    add({&bell, Atomics::load_acquire(bell), shared_});
+    add({&bell, A::load_acquire(bell), shared_});
   }
   void add(const os::FutexWord& word) noexcept { words_[count_++] = word; }
   [[nodiscard]] std::span<const os::FutexWord> words() const noexcept { return std::span(words_).first(count_); }

@@ -88,7 +88,7 @@ public:
 
   // Waits until there is something to read. `detached`: nothing is left, and nothing more will come.
   [[nodiscard]] BarrierResult wait(MonotonicNs deadline) {
-    const auto result = barrier_.wait(ElementAwaited{*this, position() + 1}, deadline);
+    const auto result = barrier_.wait<A>(ElementAwaited{*this, position() + 1}, deadline);
     return result == BarrierResult::reached && sequencer_.published() == 0 ? BarrierResult::detached : result;
   }
 
@@ -103,7 +103,7 @@ public:
   [[nodiscard]] Awaited auto next_awaited() const noexcept { return ElementAwaited{*this, position() + 1}; }
 
   // Any thread: ends waits with `stopped`, until resume().
-  void stop() noexcept { barrier_.stop(); }
+  void stop() noexcept { barrier_.stop<A>(); }
   void resume() noexcept { barrier_.resume(); }
 
   [[nodiscard]] std::uint64_t position() const noexcept { return sequencer_.position(); }
@@ -122,7 +122,7 @@ private:
 
     [[nodiscard]] bool is_over() const noexcept { return reader.sequencer_.is_there(position) || reader.is_over(); }
     void announce() const noexcept { announce_wait<A>(reader.sequencer_.own()->awaited_cursor, position); }
-    void collect(BellList& bells) const noexcept { bells.add(reader.sequencer_.lines().producer->bell); }
+    void collect(BellList& bells) const noexcept { bells.add<A>(reader.sequencer_.lines().producer->bell); }
   };
 
   LossyReader(const RingMemory<T>& memory, const LossySequencer<A>& sequencer, const BarrierOptions& options)
@@ -138,7 +138,7 @@ private:
   }
   [[nodiscard]] bool is_over() const noexcept {
     const auto* dead = barrier_.options().dead;
-    return sequencer_.is_closed() || (dead != nullptr && dead->observe() != 0);
+    return sequencer_.is_closed() || (dead != nullptr && dead->observe<A>() != 0);
   }
   [[nodiscard]] ReadResult idle_result() const noexcept {
     // What was published before the end is read first.

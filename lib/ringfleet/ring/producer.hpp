@@ -44,7 +44,7 @@ public:
     RINGFLEET_ASSERT(sequencer_.claimed() - sequencer_.published() + count <= capacity(),
                      "a claim that waits for what its own thread has not published yet");
     while (try_claim(count, first) == ClaimResult::full) {
-      const auto result = barrier_.wait(GatesAwaited{sequencer_, sequencer_.gate_needed(count)}, deadline);
+      const auto result = barrier_.wait<A>(GatesAwaited{sequencer_, sequencer_.gate_needed(count)}, deadline);
       if (result != BarrierResult::reached) {
         return result == BarrierResult::stopped ? ClaimResult::stopped : ClaimResult::full;
       }
@@ -53,7 +53,7 @@ public:
   }
   // Waits until every reader that gates has released everything below `position`, which is published.
   [[nodiscard]] BarrierResult wait_for_readers(std::uint64_t position, MonotonicNs deadline) {
-    return barrier_.wait(GatesAwaited{sequencer_, position}, deadline);
+    return barrier_.wait<A>(GatesAwaited{sequencer_, position}, deadline);
   }
   // Gives back what was claimed at or beyond `position` and not published.
   void unclaim(std::uint64_t position) noexcept { sequencer_.unclaim(position); }
@@ -120,7 +120,7 @@ public:
   }
 
   // Any thread: ends waits with `stopped`, until resume().
-  void stop() noexcept { barrier_.stop(); }
+  void stop() noexcept { barrier_.stop<A>(); }
   void resume() noexcept { barrier_.resume(); }
 
   [[nodiscard]] std::uint64_t capacity() const noexcept { return mask_ + 1; }
@@ -147,7 +147,7 @@ private:
     void collect(BellList& bells) const noexcept {
       for (const auto line : sequencer.active()) {
         if (sequencer.is_behind(line, gate)) {
-          bells.add(sequencer.lines().readers[line].bell);
+          bells.add<A>(sequencer.lines().readers[line].bell);
         }
       }
     }

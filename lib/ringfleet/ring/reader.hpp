@@ -62,7 +62,7 @@ public:
   // `count` are left. `evicted`, `stopped`, `timed_out`.
   [[nodiscard]] BarrierResult wait(std::uint64_t count, MonotonicNs deadline) {
     static_cast<void>(sequencer_.available()); // paces the looks while a stream flows
-    const auto result = barrier_.wait(ElementsAwaited{*this, sequencer_.position() + count}, deadline);
+    const auto result = barrier_.wait<A>(ElementsAwaited{*this, sequencer_.position() + count}, deadline);
     if (result != BarrierResult::reached) {
       return result;
     }
@@ -127,7 +127,7 @@ public:
   [[nodiscard]] Awaited auto next_awaited() const noexcept { return ElementsAwaited{*this, position() + 1}; }
 
   // Any thread: ends waits with `stopped`, until resume().
-  void stop() noexcept { barrier_.stop(); }
+  void stop() noexcept { barrier_.stop<A>(); }
   void resume() noexcept { barrier_.resume(); }
 
   [[nodiscard]] std::uint64_t missed() const noexcept { return sequencer_.missed(); } // see ReaderSequencer
@@ -145,8 +145,8 @@ private:
     void announce() const noexcept { announce_wait<A>(reader.sequencer_.own().awaited_cursor, position); }
     void collect(BellList& bells) const noexcept {
       const auto& lines = reader.sequencer_.lines();
-      bells.add(lines.producer->bell);
-      reader.sequencer_.for_each_followed([&](std::size_t line) { bells.add(lines.readers[line].bell); });
+      bells.add<A>(lines.producer->bell);
+      reader.sequencer_.for_each_followed([&](std::size_t line) { bells.add<A>(lines.readers[line].bell); });
     }
   };
 
@@ -157,7 +157,7 @@ private:
   // Nothing more will come, or it would be void.
   [[nodiscard]] bool is_over() const noexcept {
     const auto* dead = barrier_.options().dead;
-    return sequencer_.is_closed() || (dead != nullptr && dead->observe() != 0) || sequencer_.is_evicted();
+    return sequencer_.is_closed() || (dead != nullptr && dead->observe<A>() != 0) || sequencer_.is_evicted();
   }
   [[nodiscard]] ReadResult idle_result() noexcept {
     if (!is_over()) {

@@ -75,7 +75,7 @@ public:
       if (!blocker) {
         continue;
       }
-      const auto result = barrier_.wait(RoomAwaited{*this, *blocker}, deadline);
+      const auto result = barrier_.wait<A>(RoomAwaited{*this, *blocker}, deadline);
       if (result != BarrierResult::reached) {
         return result == BarrierResult::stopped ? ClaimResult::stopped : ClaimResult::full;
       }
@@ -151,7 +151,7 @@ public:
   }
 
   // Any thread: ends waits with `stopped`, until resume().
-  void stop() noexcept { barrier_.stop(); }
+  void stop() noexcept { barrier_.stop<A>(); }
   void resume() noexcept { barrier_.resume(); }
 
   [[nodiscard]] std::uint64_t capacity() const noexcept { return mask_ + 1; }
@@ -178,9 +178,9 @@ private:
     }
     void collect(BellList& bells) const noexcept {
       const auto& lines = producer.sequencer_.lines();
-      bells.add(lines.shared->bell);
+      bells.add<A>(lines.shared->bell);
       if (blocker.line) {
-        bells.add(lines.readers[*blocker.line].bell);
+        bells.add<A>(lines.readers[*blocker.line].bell);
       }
     }
   };

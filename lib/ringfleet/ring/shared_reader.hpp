@@ -70,7 +70,7 @@ public:
       if (available >= count || (available != 0 && sequencer_.is_before_aborted())) {
         return BarrierResult::reached;
       }
-      const auto result = barrier_.wait(ClaimAwaited{*this, sequencer_.seen()}, deadline);
+      const auto result = barrier_.wait<A>(ClaimAwaited{*this, sequencer_.seen()}, deadline);
       if (result != BarrierResult::reached) {
         return result;
       }
@@ -138,7 +138,7 @@ public:
   }
 
   // Any thread: ends waits with `stopped`, until resume().
-  void stop() noexcept { barrier_.stop(); }
+  void stop() noexcept { barrier_.stop<A>(); }
   void resume() noexcept { barrier_.resume(); }
 
   [[nodiscard]] std::uint64_t missed() const noexcept { return sequencer_.missed(); } // see SharedReaderSequencer
@@ -163,7 +163,7 @@ private:
       return fate == Fate::committed || fate == Fate::aborted || reader.is_over();
     }
     void announce() const noexcept { announce_wait<A>(reader.sequencer_.own().awaited_cursor, position + 1); }
-    void collect(BellList& bells) const noexcept { bells.add(reader.sequencer_.lines().shared->bell); }
+    void collect(BellList& bells) const noexcept { bells.add<A>(reader.sequencer_.lines().shared->bell); }
   };
 
   SharedReader(const SharedRingMemory<T>& memory, const SharedReaderSequencer<A>& sequencer,
@@ -180,7 +180,7 @@ private:
   // Nothing more will come, or it would be void.
   [[nodiscard]] bool is_over() const noexcept {
     const auto* dead = barrier_.options().dead;
-    return sequencer_.is_closed() || (dead != nullptr && dead->observe() != 0) || sequencer_.is_evicted();
+    return sequencer_.is_closed() || (dead != nullptr && dead->observe<A>() != 0) || sequencer_.is_evicted();
   }
   [[nodiscard]] ReadResult idle_result() noexcept {
     if (!is_over()) {

@@ -3,7 +3,7 @@
 // How one thread ends the wait of another one of the same process.
 
 #include "ringfleet/base/atomics.hpp"
-#include "ringfleet/os/futex.hpp"
+#include "ringfleet/os/host.hpp"
 
 #include <cstdint>
 
@@ -16,15 +16,17 @@ public:
   StopWord& operator=(const StopWord&) = delete;
 
   // Any thread. Stays until clear().
+  template <class A = Atomics>
   void request() noexcept {
     // SYNC ring.stop: release; pairs with the acquire in is_requested.
-    Atomics::store_release(word_, 1U);
-    os::futex_wake(word_, os::wake_all, false);
+    A::store_release(word_, 1U);
+    os::Host<A>::wake(word_, false);
   }
   void clear() noexcept { Atomics::store_relaxed(word_, 0U); }
+  template <class A = Atomics>
   [[nodiscard]] bool is_requested() const noexcept {
     // SYNC ring.stop: acquire; pairs with the release in request. Receives: what the stopping thread did before.
-    return Atomics::load_acquire(word_) != 0;
+    return A::load_acquire(word_) != 0;
   }
   [[nodiscard]] os::FutexWord park_word() const noexcept { return {&word_, 0, false}; }
 

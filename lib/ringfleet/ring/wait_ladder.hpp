@@ -10,6 +10,7 @@
 
 #include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/clock.hpp"
+#include "ringfleet/os/host.hpp"
 
 #include <cstdint>
 
@@ -63,8 +64,11 @@ class AdaptiveLadder {
 public:
   explicit AdaptiveLadder(const LadderSteps& full) noexcept : full_(full) {}
 
-  template <class Ready>
+  template <class A = Atomics, class Ready>
   [[nodiscard]] bool climb(Ready&& ready) {
+    if constexpr (!os::Host<A>::climbs) {
+      return ready();
+    }
     const auto shift = Atomics::load_relaxed(shift_);
     const bool found = ring::climb(LadderSteps{full_.spins >> shift, full_.yields >> shift}, ready);
     if (found && shift > 0) {

@@ -211,8 +211,14 @@ private:
     }
   }
   void wake_slot_waiters() noexcept;
-  void park(std::uint64_t stamp_position, std::uint64_t stamp_seen, std::uint32_t obituary_seen,
-            const std::uint32_t* releases_seen, MonotonicNs deadline);
+  // The words that a parked caller sleeps on, from before its last look.
+  struct Seen {
+    std::uint64_t stamp;
+    std::uint32_t closed_bell;
+    std::uint32_t obituary;
+  };
+  [[nodiscard]] Seen see(std::uint64_t position) const noexcept;
+  void park(std::uint64_t position, const Seen& seen, const std::uint32_t* releases_seen, MonotonicNs deadline);
   [[nodiscard]] std::uint32_t obituary_value() const noexcept {
     return options_.obituary != nullptr ? options_.obituary->value<A>() : 0;
   }

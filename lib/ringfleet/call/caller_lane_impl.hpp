@@ -108,8 +108,7 @@ void BasicCallerLane<A>::wait_slowly(std::uint64_t position, MonotonicNs deadlin
       continue;
     }
     ring::announce_wait<A>(lane_.awaited_flag(position), position + 1);
-    const auto obituary_seen = obituary_value();
-    const auto stamp_seen = A::load_acquire(lane_.reply_stamp(position));
+    const auto seen = see(position);
     if (look(position, out)) {
       return;
     }
@@ -118,7 +117,7 @@ void BasicCallerLane<A>::wait_slowly(std::uint64_t position, MonotonicNs deadlin
       out.status = WaitStatus::timed_out;
       return;
     }
-    park(position, stamp_seen, obituary_seen, nullptr, deadline);
+    park(position, seen, nullptr, deadline);
     ladder_.parked_for(os::Host<A>::now() - now);
   }
 }
@@ -239,10 +238,9 @@ StartStatus BasicCallerLane<A>::wait_for_slot(std::uint64_t blocking, MonotonicN
   A::fetch_add(slot_waiters_, std::uint32_t{1});
   const auto releases_seen = A::load_acquire(releases_);
   ring::announce_shared_wait<A>(lane_.awaited_flag(blocking), blocking + 1);
-  const auto obituary_seen = obituary_value();
-  const auto stamp_seen = A::load_acquire(lane_.reply_stamp(blocking));
+  const auto seen = see(blocking);
   if (!freed() && !is_dead() && !lane_.is_closed()) {
-    park(blocking, stamp_seen, obituary_seen, &releases_seen, until);
+    park(blocking, seen, &releases_seen, until);
   }
   A::fetch_add(slot_waiters_, ~std::uint32_t{0});
   return StartStatus::started;
@@ -255,14 +253,21 @@ void BasicCallerLane<A>::wake_slot_waiters() noexcept {
 }
 
 template <class A>
-void BasicCallerLane<A>::park(std::uint64_t stamp_position, std::uint64_t stamp_seen, std::uint32_t obituary_seen,
-                              const std::uint32_t* releases_seen, MonotonicNs deadline) {
+typename BasicCallerLane<A>::Seen BasicCallerLane<A>::see(std::uint64_t position) const noexcept {
+  // The bell stays rung: who still waits for the reply of a lane that is closed sleeps on the value it has then.
+  // SYNC lane.closed: acquire; pairs with release in LaneServer::close. Whoever sees the bell rung sees `closed`.
+  return {A::load_acquire(lane_.reply_stamp(position)), A::load_acquire(lane_.closed_bell()), obituary_value()};
+}
+
+template <class A>
+void BasicCallerLane<A>::park(std::uint64_t position, const Seen& seen, const std::uint32_t* releases_seen,
+                              MonotonicNs deadline) {
   std::array<os::FutexWord, 4> words{};
   std::size_t count = 0;
-  words[count++] = {&ring::futex_half(lane_.reply_stamp(stamp_position)), static_cast<std::uint32_t>(stamp_seen), true};
-  words[count++] = {&lane_.closed_bell(), 0, true};
+  words[count++] = {&ring::futex_half(lane_.reply_stamp(position)), static_cast<std::uint32_t>(seen.stamp), true};
+  words[count++] = {&lane_.closed_bell(), seen.closed_bell, true};
   if (options_.obituary != nullptr) {
-    words[count++] = options_.obituary->park_word(obituary_seen);
+    words[count++] = options_.obituary->park_word(seen.obituary);
   }
   if (releases_seen != nullptr) {
     words[count++] = {&releases_, *releases_seen, false};
@@ -278,6 +283,11 @@ std::optional<frame::Block> BasicCallerLane<A>::allocate(std::uint64_t bytes) {
     return request_arenas_.allocate(bytes);
   };
   auto block = attempt();
+  if (!block) {
+    // Calls that were given up hold their blocks until somebody needs their slots.
+    lane_.take_late([this](std::uint64_t position) { release(position); });
+    block = attempt();
+  }
   if (!block && options_.arena_wanted) {
     const std::scoped_lock growing(growth_mutex_);
     block = attempt();

@@ -146,6 +146,9 @@ public:
   // Calls visit(position) for each slot that is loose now.
   template <class Visit>
   void for_each_loose(Visit&& visit) const;
+  // Calls visit(position) for each abandoned slot whose reply has come; it is the visitor's then, to release().
+  template <class Visit>
+  void take_late(Visit&& visit);
   // A call of this lane is published and neither released nor abandoned.
   [[nodiscard]] bool is_busy() const noexcept;
   // The request as it was published (own memory, so trustworthy): to send it elsewhere. Only who holds the call.

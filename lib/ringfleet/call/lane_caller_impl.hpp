@@ -247,6 +247,19 @@ void LaneCaller<A>::for_each_loose(Visit&& visit) const {
 }
 
 template <class A>
+template <class Visit>
+void LaneCaller<A>::take_late(Visit&& visit) {
+  const auto end = tail();
+  for (std::uint64_t back = shape_.slots; back > 0; --back) {
+    const auto position = end - back;
+    if (A::load_acquire(local(position).word) == slot_word(position, SlotState::abandoned) && has_stamp(position) &&
+        exchange(position, SlotState::abandoned, SlotState::moving)) {
+      visit(position);
+    }
+  }
+}
+
+template <class A>
 bool LaneCaller<A>::is_busy() const noexcept {
   for (const auto& slot : local_) {
     const auto state = state_of(A::load_acquire(slot.word));

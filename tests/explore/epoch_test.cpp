@@ -3,10 +3,9 @@
 // client that dies inside never leaves: its page is given up with proof of its death, which is the scheduler's
 // business, so here it keeps the scheduler waiting and nothing else.
 
-#include "../scale.hpp"
-#include "../seed.hpp"
 #include "explored_atomics.hpp"
 #include "ringfleet/fleet/epoch.hpp"
+#include "walk.hpp"
 
 #include <memory>
 #include <string>
@@ -89,24 +88,8 @@ private:
   std::string wrong_;
 };
 
-void walk(std::string_view name, unsigned clients, unsigned visits, Bounds bounds) {
-  const auto make = [&] { return std::make_unique<EpochWorld>(clients, visits); };
-  bounds.executions_max = test::rounds_or(200'000 / test::scale_down);
-  auto report = Scheduler::explore(bounds, make);
-  CHECK(report.failure == "");
-  std::string text(name);
-  text.append(": ").append(std::to_string(report.executions)).append(" executions");
-  text.append(report.is_exhausted ? ", all" : "").append("; ").append(std::to_string(report.deaths)).append(" deaths");
-  if (!report.is_exhausted) {
-    bounds.executions_max /= 2;
-    bounds.preemptions += 3;
-    bounds.random_seed = test::seed_or(1);
-    report = Scheduler::explore(bounds, make);
-    CAPTURE(bounds.random_seed);
-    CHECK(report.failure == "");
-    text.append("; and ").append(std::to_string(report.executions)).append(" at random");
-  }
-  MESSAGE(text);
+void walk(std::string_view name, unsigned clients, unsigned visits, const Bounds& bounds) {
+  explore::walk(name, bounds, 200'000, [&] { return std::make_unique<EpochWorld>(clients, visits); });
 }
 
 } // namespace

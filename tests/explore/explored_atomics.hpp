@@ -7,6 +7,8 @@
 #include "explorer.hpp"
 #include "ringfleet/base/atomics.hpp"
 
+#include <string_view>
+
 namespace ringfleet::explore {
 
 struct ExploredAtomics {
@@ -52,7 +54,11 @@ struct ExploredAtomics {
   }
   static void store_load_barrier() noexcept { drain(); }
   static void load_barrier() noexcept {}
-  static constexpr void step(const char* /*name*/) noexcept {}
+  static void step(const char* name) noexcept {
+    if (auto* scheduler = Scheduler::current(); scheduler != nullptr && name == std::string_view("parking.announced")) {
+      scheduler->announced();
+    }
+  }
 
 private:
   static void drain() noexcept {

@@ -11,54 +11,31 @@
 //   struct World {
 //     unsigned processes() const;                      at most processes_max
 //     bool is_mortal(unsigned process) const;
+//     unsigned group(unsigned process) const;          optional: threads of one process die together
+//     bool is_impatient(unsigned process) const;       optional: its deadline may pass at any moment
 //     void run(unsigned process);                      touches shared words through ExploredAtomics
 //     std::string verdict(const explore::Outcome&);    afterwards, alone: recover, drain, compare; empty is good
 //   };
 //
 // A process that finds nothing to do says so: seen = changes(); look; wait_beyond(seen). Never spin.
 
+#include "choices.hpp"
 #include "context.hpp"
+#include "report.hpp"
+#include "store_buffers.hpp"
+
+#include "ringfleet/os/futex.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <functional>
-#include <random>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace ringfleet::explore {
-
-inline constexpr unsigned processes_max = 8;
-
-struct Bounds {
-  unsigned preemptions = 2;
-  unsigned deaths = 1;
-  unsigned delays = 0; // stores that may wait in a store buffer
-  std::uint64_t executions_max = ~std::uint64_t{0};
-  std::uint64_t random_seed = 0; // not 0: so many random walks instead of all
-};
-
-enum class State : std::uint8_t { ready, blocked, asleep, awaiting_death, finished, dead };
-
-struct Outcome {
-  std::array<State, processes_max> states{};
-  [[nodiscard]] bool is_dead(unsigned process) const { return states[process] == State::dead; }
-  // It waits for something that nobody is left to do.
-  [[nodiscard]] bool is_stuck(unsigned process) const {
-    return states[process] == State::blocked || states[process] == State::asleep;
-  }
-};
-
-struct Report {
-  std::uint64_t executions = 0;
-  std::uint64_t accesses = 0;
-  std::uint64_t deaths = 0;
-  bool is_exhausted = false;
-  std::string failure; // the first verdict that was not empty, and the choices that lead to it
-};
 
 class Scheduler {
 public:
@@ -72,18 +49,20 @@ public:
     Scheduler scheduler(bounds);
     while (scheduler.report_.executions < bounds.executions_max) {
       if (bounds.random_seed != 0) {
-        scheduler.choices_.clear();
+        scheduler.choices_.forget();
       }
       auto world = make();
       const auto outcome = scheduler.run_once(
           world->processes(), [&](unsigned process) { world->run(process); },
-          [&](unsigned process) { return world->is_mortal(process); });
+          [&](unsigned process) { return traits_of(*world, process); });
       ++scheduler.report_.executions;
-      if (auto verdict = world->verdict(outcome); !verdict.empty()) {
-        scheduler.report_.failure = verdict + scheduler.story();
+      auto verdict = scheduler.is_endless_ ? std::string("a process looks again and again, instead of waiting")
+                                           : world->verdict(outcome);
+      if (!verdict.empty()) {
+        scheduler.report_.failure = verdict + scheduler.choices_.story();
         return scheduler.report_;
       }
-      if (bounds.random_seed == 0 && !scheduler.next_run()) {
+      if (bounds.random_seed == 0 && !scheduler.choices_.next_run()) {
         scheduler.report_.is_exhausted = true;
         break;
       }
@@ -94,24 +73,29 @@ public:
   // Before an access of the running process.
   void access() {
     ++report_.accesses;
+    if (++accesses_of_run_ > accesses_of_run_max) {
+      is_endless_ = true;
+      leave();
+    }
     for (;;) {
       options_.clear();
       options_.push_back({Option::go_on, running_});
       for (unsigned process = 0; process < processes_; ++process) {
-        if (buffered_[process] != 0) {
+        if (!buffers_.is_empty(process)) {
           options_.push_back({Option::flush, process});
         }
         if (process != running_ && preemptions_left_ != 0 && is_ready(process)) {
           options_.push_back({Option::preempt, process});
         }
       }
-      if (deaths_left_ != 0 && mortal_[running_]) {
+      if (deaths_left_ != 0 && traits_[running_].is_mortal) {
         options_.push_back({Option::die, running_});
       }
       const auto option = choose();
       switch (option.what) {
       case Option::go_on: return;
       case Option::flush: flush_one(option.process); break;
+      case Option::expire: break; // offered where the clock is read, and to the parked
       case Option::preempt:
         --preemptions_left_;
         next_ = option.process;
@@ -120,8 +104,12 @@ public:
       case Option::die:
         --deaths_left_;
         ++report_.deaths;
-        flush_all(running_); // a death is proven when every store of the dead has arrived
-        states_[running_] = State::dead;
+        for (unsigned process = 0; process < processes_; ++process) {
+          if (traits_[process].group == traits_[running_].group && states_[process] != State::finished) {
+            flush_all(process); // a death is proven when every store of the dead has arrived
+            states_[process] = State::dead;
+          }
+        }
         ++changes_;
         leave();
         break; // never reached: nobody resumes the dead
@@ -132,14 +120,13 @@ public:
   template <class T>
   void store(T& word, T value) {
     access();
-    bool is_delayed = buffered_[running_] != 0;
+    bool is_delayed = !buffers_.is_empty(running_);
     if (!is_delayed && delays_left_ != 0) {
       options_.assign({{Option::go_on, running_}, {Option::flush, running_}});
       is_delayed = choose().what == Option::flush;
       delays_left_ -= is_delayed;
     }
-    if (is_delayed && buffered_[running_] < buffer_max) {
-      buffers_[running_][buffered_[running_]++] = {&word, static_cast<std::uint64_t>(value), sizeof(T)};
+    if (is_delayed && buffers_.put(running_, word, value)) {
       return;
     }
     flush_all(running_);
@@ -149,12 +136,8 @@ public:
   template <class T>
   T load(const T& word) {
     access();
-    for (auto i = buffered_[running_]; i-- > 0;) {
-      if (buffers_[running_][i].word == &word) {
-        return static_cast<T>(buffers_[running_][i].value);
-      }
-    }
-    return word;
+    T value{};
+    return buffers_.find(running_, word, value) ? value : word;
   }
   // Before a read-modify-write or a barrier.
   void drain() {
@@ -186,6 +169,50 @@ public:
       leave();
     }
   }
+  // As the kernel does it: nobody is woken by a word that changes, only by who wakes it.
+  void park(std::span<const os::FutexWord> words, bool has_deadline) {
+    drain();
+    auto& parked = parked_on_[running_];
+    parked.words.clear();
+    for (const auto& word : words) {
+      if (*word.word != word.expected) {
+        return;
+      }
+      parked.words.push_back(word.word);
+    }
+    parked.has_deadline = has_deadline;
+    parked.is_woken = false;
+    states_[running_] = State::parked;
+    leave();
+  }
+  void wake(const std::uint32_t& word) {
+    drain();
+    ++wakes_;
+    ++changes_;
+    for (unsigned process = 0; process < processes_; ++process) {
+      const auto& words = parked_on_[process].words;
+      if (states_[process] == State::parked && std::find(words.begin(), words.end(), &word) != words.end()) {
+        parked_on_[process].is_woken = true;
+      }
+    }
+  }
+  // Has the deadline of the running process passed? Once it has, it stays so.
+  bool is_late() {
+    if (!is_late_[running_] && traits_[running_].is_impatient && expirations_left_ != 0) {
+      access();
+      options_.assign({{Option::go_on, running_}, {Option::expire, running_}});
+      if (choose().what == Option::expire) {
+        --expirations_left_;
+        is_late_[running_] = true;
+      }
+    }
+    return is_late_[running_];
+  }
+  // Since the run began.
+  [[nodiscard]] std::uint64_t wakes() const { return wakes_; }
+  [[nodiscard]] std::uint64_t announcements() const { return announcements_; }
+  void announced() { ++announcements_; }
+
   [[nodiscard]] unsigned deaths() const {
     return static_cast<unsigned>(std::count(states_.begin(), states_.begin() + processes_, State::dead));
   }
@@ -200,20 +227,6 @@ public:
   [[nodiscard]] bool is_dead(unsigned process) const { return states_[process] == State::dead; }
 
 private:
-  struct Option {
-    enum What : std::uint8_t { go_on, flush, preempt, die } what;
-    unsigned process;
-  };
-  struct Choice {
-    std::uint32_t taken;
-    std::uint32_t of;
-    Option option;
-  };
-  struct Store {
-    void* word;
-    std::uint64_t value;
-    std::size_t size;
-  };
   struct Sleep {
     SleepWord one;
     SleepWord other;
@@ -222,21 +235,43 @@ private:
       return one.is_changed() || other.is_changed() || deaths != deaths_seen;
     }
   };
-  static constexpr std::size_t buffer_max = 16;
 
-  explicit Scheduler(const Bounds& bounds) : bounds_(bounds), random_(bounds.random_seed) {}
+  explicit Scheduler(const Bounds& bounds) : bounds_(bounds), choices_(bounds.random_seed) {}
 
-  template <class Run, class IsMortal>
-  Outcome run_once(unsigned processes, Run&& run, IsMortal&& is_mortal) {
+  struct Traits {
+    bool is_mortal = false;
+    unsigned group = 0;
+    bool is_impatient = false;
+  };
+  template <class World>
+  static Traits traits_of(const World& world, unsigned process) {
+    Traits traits{world.is_mortal(process), process, false};
+    if constexpr (requires { world.group(process); }) {
+      traits.group = world.group(process);
+    }
+    if constexpr (requires { world.is_impatient(process); }) {
+      traits.is_impatient = world.is_impatient(process);
+    }
+    return traits;
+  }
+
+  template <class Run, class TraitsOf>
+  Outcome run_once(unsigned processes, Run&& run, TraitsOf&& traits_of_process) {
     processes_ = processes;
     preemptions_left_ = bounds_.preemptions;
     deaths_left_ = bounds_.deaths;
     delays_left_ = bounds_.delays;
-    depth_ = 0;
+    expirations_left_ = bounds_.expirations;
+    choices_.begin_run();
+    accesses_of_run_ = 0;
+    is_endless_ = false;
+    wakes_ = 0;
+    announcements_ = 0;
     for (unsigned process = 0; process < processes; ++process) {
       states_[process] = State::ready;
-      buffered_[process] = 0;
-      mortal_[process] = is_mortal(process);
+      buffers_.clear(process);
+      traits_[process] = traits_of_process(process);
+      is_late_[process] = false;
       contexts_[process].prepare([&, process] {
         run(process);
         states_[process] = State::finished;
@@ -246,14 +281,14 @@ private:
     }
     Scheduler::current() = this;
     next_ = none;
-    while (pick()) {
+    while (!is_endless_ && pick()) {
       running_ = next_;
       next_ = none;
       states_[running_] = State::ready;
       Context::change(main_, contexts_[running_]);
     }
     Scheduler::current() = nullptr;
-    return {.states = states_};
+    return {.states = states_, .wakes = wakes_, .announcements = announcements_};
   }
 
   // Which one goes on, when the running one cannot, or was preempted. What a core has retired reaches the memory some
@@ -267,8 +302,16 @@ private:
         }
       }
       for (unsigned process = 0; process < processes_; ++process) {
-        if (buffered_[process] != 0) {
+        if (!buffers_.is_empty(process)) {
           options_.push_back({Option::flush, process});
+        }
+      }
+      const bool is_idle = options_.empty();
+      for (unsigned process = 0; process < processes_; ++process) {
+        const bool may_expire =
+            states_[process] == State::parked && parked_on_[process].has_deadline && !is_ready(process);
+        if (may_expire && (is_idle || (expirations_left_ != 0 && traits_[process].is_impatient))) {
+          options_.push_back({Option::expire, process});
         }
       }
       if (options_.empty()) {
@@ -279,6 +322,10 @@ private:
         flush_one(option.process);
       } else {
         next_ = option.process;
+      }
+      if (option.what == Option::expire) {
+        expirations_left_ -= is_idle ? 0 : 1;
+        is_late_[option.process] = true;
       }
     }
     for (unsigned process = 0; process < processes_ && next_ == none; ++process) {
@@ -293,54 +340,19 @@ private:
     case State::ready: return true;
     case State::blocked: return changes_ != blocked_at_[process];
     case State::asleep: return asleep_on_[process].is_over(deaths());
+    case State::parked: return parked_on_[process].is_woken;
     case State::awaiting_death: return deaths() != 0;
     default: return false;
     }
   }
-  Option choose() {
-    if (depth_ == choices_.size()) {
-      std::uint32_t taken = 0;
-      if (bounds_.random_seed != 0 && random_() % 8 == 0) {
-        taken = static_cast<std::uint32_t>(random_() % options_.size());
-      }
-      choices_.push_back({taken, static_cast<std::uint32_t>(options_.size()), {}});
-    }
-    auto& choice = choices_[depth_++];
-    choice.option = options_[choice.taken];
-    return choice.option;
-  }
-  bool next_run() {
-    while (!choices_.empty() && choices_.back().taken + 1 == choices_.back().of) {
-      choices_.pop_back();
-    }
-    if (choices_.empty()) {
-      return false;
-    }
-    ++choices_.back().taken;
-    return true;
-  }
-  // Only what was not "go on".
-  [[nodiscard]] std::string story() const {
-    static constexpr const char* names[] = {"process ", "a store of ", "preempted by ", "death of "};
-    std::string text = "\nchoices:";
-    for (std::size_t i = 0; i < depth_; ++i) {
-      if (choices_[i].taken != 0) {
-        text.append(" ").append(std::to_string(i)).append(": ").append(names[choices_[i].option.what]);
-        text.append(std::to_string(choices_[i].option.process)).append(";");
-      }
-    }
-    return text;
-  }
+  Option choose() { return choices_.choose(options_); }
 
   void flush_one(unsigned process) {
-    auto& buffer = buffers_[process];
-    std::memcpy(buffer[0].word, &buffer[0].value, buffer[0].size); // little-endian
-    std::move(buffer.begin() + 1, buffer.begin() + static_cast<std::ptrdiff_t>(buffered_[process]), buffer.begin());
-    --buffered_[process];
+    buffers_.flush_one(process);
     ++changes_;
   }
   void flush_all(unsigned process) {
-    while (buffered_[process] != 0) {
+    while (!buffers_.is_empty(process)) {
       flush_one(process);
     }
   }
@@ -349,9 +361,7 @@ private:
   static constexpr unsigned none = ~0U;
   Bounds bounds_;
   Report report_;
-  std::mt19937_64 random_;
-  std::vector<Choice> choices_;
-  std::size_t depth_ = 0;
+  Choices choices_;
   std::vector<Option> options_;
   unsigned processes_ = 0;
   unsigned running_ = 0;
@@ -361,11 +371,23 @@ private:
   unsigned delays_left_ = 0;
   std::uint64_t changes_ = 1;
   std::array<State, processes_max> states_{};
-  std::array<bool, processes_max> mortal_{};
+  unsigned expirations_left_ = 0;
+  static constexpr std::uint64_t accesses_of_run_max = 20'000;
+  std::uint64_t accesses_of_run_ = 0;
+  bool is_endless_ = false;
+  std::uint64_t wakes_ = 0;
+  std::uint64_t announcements_ = 0;
+  struct Parked {
+    std::vector<const std::uint32_t*> words;
+    bool has_deadline = false;
+    bool is_woken = false;
+  };
+  std::array<Traits, processes_max> traits_{};
+  std::array<bool, processes_max> is_late_{};
+  std::array<Parked, processes_max> parked_on_;
   std::array<std::uint64_t, processes_max> blocked_at_{};
   std::array<Sleep, processes_max> asleep_on_{};
-  std::array<std::size_t, processes_max> buffered_{};
-  std::array<std::array<Store, buffer_max>, processes_max> buffers_{};
+  StoreBuffers<processes_max> buffers_;
   Context main_;
   std::array<Context, processes_max> contexts_;
 };

@@ -4,13 +4,12 @@
 // second look at the gates, the barrier before it or the look at the floor is left out, or the floor is stored too
 // late.
 
-#include "../scale.hpp"
-#include "../seed.hpp"
 #include "explored_atomics.hpp"
 #include "ringfleet/frame/frame_reader.hpp"
 #include "ringfleet/frame/frame_writer.hpp"
 #include "ringfleet/frame/lossy_frame_reader.hpp"
 #include "ringfleet/ring/ring.hpp"
+#include "walk.hpp"
 
 #include <array>
 #include <cstdint>
@@ -124,22 +123,8 @@ private:
   std::string wrong_;
 };
 
-void walk(const char* name, const LoanShape& shape, Bounds bounds) {
-  const auto make = [&] { return std::make_unique<LoanWorld>(shape); };
-  bounds.executions_max = test::rounds_or(40'000 / test::scale_down);
-  auto report = Scheduler::explore(bounds, make);
-  CHECK(report.failure == "");
-  std::string text(name);
-  text.append(": ").append(std::to_string(report.executions)).append(" executions");
-  MESSAGE(text.append(report.is_exhausted ? ", all" : ""));
-  if (!report.is_exhausted) {
-    bounds.executions_max /= 3;
-    bounds.preemptions += 3;
-    bounds.random_seed = test::seed_or(1);
-    report = Scheduler::explore(bounds, make);
-    CAPTURE(bounds.random_seed);
-    CHECK(report.failure == "");
-  }
+void walk(std::string_view name, const LoanShape& shape, const Bounds& bounds) {
+  explore::walk(name, bounds, 40'000, [&] { return std::make_unique<LoanWorld>(shape); });
 }
 
 } // namespace

@@ -1,10 +1,9 @@
 // T8, fault 7: lines of the member table change hands under every interleaving within the bounds, with deaths anywhere.
 // And the owner line, which is read while owners come, go and die.
 
-#include "../scale.hpp"
-#include "../seed.hpp"
 #include "member_world.hpp"
 #include "ringfleet/ring/owner_line.hpp"
+#include "walk.hpp"
 
 #include <memory>
 #include <string>
@@ -17,30 +16,9 @@ using namespace ringfleet::explore;
 
 namespace {
 
-#ifdef __OPTIMIZE__
-constexpr std::uint64_t scale_down = test::scale_down;
-#else
-constexpr std::uint64_t scale_down = 4 * test::scale_down;
-#endif
-
 template <class MakeWorld>
-void walk(std::string_view name, Bounds bounds, MakeWorld&& make) {
-  bounds.executions_max = test::rounds_or(200'000 / scale_down);
-  auto report = Scheduler::explore(bounds, make);
-  CHECK(report.failure == "");
-  std::string text(name);
-  text.append(": ").append(std::to_string(report.executions)).append(" executions");
-  text.append(report.is_exhausted ? ", all" : "").append("; ").append(std::to_string(report.deaths)).append(" deaths");
-  if (!report.is_exhausted) {
-    bounds.executions_max /= 5;
-    bounds.preemptions += 3;
-    bounds.random_seed = test::seed_or(1);
-    report = Scheduler::explore(bounds, make);
-    CAPTURE(bounds.random_seed);
-    CHECK(report.failure == "");
-    text.append("; and ").append(std::to_string(report.executions)).append(" at random");
-  }
-  MESSAGE(text);
+void walk(std::string_view name, const Bounds& bounds, MakeWorld&& make) {
+  explore::walk(name, bounds, 200'000, make);
 }
 
 void walk_members(std::string_view name, const MemberShape& shape, const Bounds& bounds) {

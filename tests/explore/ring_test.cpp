@@ -1,12 +1,11 @@
 // The ring with one producer under every interleaving within the bounds, store buffers included: newcomers beside a
 // producer that overwrites, lossy readers, evictions, stages.
 
-#include "../scale.hpp"
-#include "../seed.hpp"
 #include "explored_atomics.hpp"
 #include "ringfleet/ring/lossy_sequencer.hpp"
 #include "ringfleet/ring/reader_sequencer.hpp"
 #include "ringfleet/ring/sequencer.hpp"
+#include "walk.hpp"
 
 #include <array>
 #include <memory>
@@ -186,31 +185,9 @@ private:
   std::string wrong_;
 };
 
-#ifdef __OPTIMIZE__
-constexpr std::uint64_t scale_down = test::scale_down;
-#else
-constexpr std::uint64_t scale_down = 4 * test::scale_down;
-#endif
-
 void walk(std::string_view name, const Shape& shape, Bounds bounds) {
   bounds.deaths = 0;
-  bounds.executions_max = test::rounds_or(60'000 / scale_down);
-  const auto make = [&] { return std::make_unique<RingWorld>(shape); };
-  auto report = Scheduler::explore(bounds, make);
-  CAPTURE(name);
-  CHECK(report.failure == "");
-  std::string text(name);
-  text.append(": ").append(std::to_string(report.executions)).append(report.is_exhausted ? " executions, all" : "");
-  if (!report.is_exhausted) {
-    bounds.executions_max /= 3;
-    bounds.preemptions += 2;
-    bounds.random_seed = test::seed_or(1);
-    report = Scheduler::explore(bounds, make);
-    CAPTURE(bounds.random_seed);
-    CHECK(report.failure == "");
-    text.append(" executions; and ").append(std::to_string(report.executions)).append(" at random");
-  }
-  MESSAGE(text);
+  explore::walk(name, bounds, 60'000, [&] { return std::make_unique<RingWorld>(shape); });
 }
 
 } // namespace

@@ -4,9 +4,8 @@
 // RINGFLEET_TEST_ROUNDS sets how many executions a shape may have; RINGFLEET_TEST_SEED the random walks of those that
 // have more.
 
-#include "../scale.hpp"
-#include "../seed.hpp"
 #include "shared_ring_world.hpp"
+#include "walk.hpp"
 
 #include <memory>
 #include <string>
@@ -19,31 +18,8 @@ using namespace ringfleet::explore;
 
 namespace {
 
-#ifdef __OPTIMIZE__
-constexpr std::uint64_t scale_down = test::scale_down;
-#else
-constexpr std::uint64_t scale_down = 4 * test::scale_down;
-#endif
-
-void walk(std::string_view name, const Shape& shape, Bounds bounds) {
-  const auto make = [&] { return std::make_unique<SharedRingWorld>(shape); };
-  bounds.executions_max = test::rounds_or(100'000 / scale_down);
-  auto report = Scheduler::explore(bounds, make);
-  CHECK(report.failure == "");
-  std::string text(name);
-  text.append(": ").append(std::to_string(report.executions)).append(" executions");
-  text.append(report.is_exhausted ? ", all" : "").append("; ").append(std::to_string(report.deaths)).append(" deaths");
-  if (!report.is_exhausted) {
-    bounds.executions_max /= 5;
-    bounds.preemptions += 3;
-    bounds.random_seed = test::seed_or(1);
-    report = Scheduler::explore(bounds, make);
-    CAPTURE(bounds.random_seed);
-    CHECK(report.failure == "");
-    text.append("; and ").append(std::to_string(report.executions)).append(" at random, seed ");
-    text.append(std::to_string(bounds.random_seed));
-  }
-  MESSAGE(text);
+void walk(std::string_view name, const Shape& shape, const Bounds& bounds) {
+  explore::walk(name, bounds, 100'000, [&] { return std::make_unique<SharedRingWorld>(shape); });
 }
 
 } // namespace

@@ -32,9 +32,6 @@ def sums_of(text):
                     sums["model_mutants"] = value
                 elif key in sums:
                     sums[key] += int(value)
-        elif "MESSAGE" in line:
-            sums["executions"] += sum(map(int, re.findall(r"(\d+) executions", line)))
-            sums["executions"] += sum(map(int, re.findall(r"and (\d+) at random", line)))
     return sums
 
 

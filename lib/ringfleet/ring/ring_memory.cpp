@@ -23,12 +23,4 @@ void format_ring(const RingLines& lines, std::uint64_t first_position) noexcept 
   lines.producer->cursor.publish(first_position);
 }
 
-std::uint64_t vacate(ReaderLines& dead, bool shared) noexcept {
-  const auto position = dead.gate.observe();
-  Atomics::store_release(dead.began, std::uint64_t{0});
-  dead.gate.publish(no_reader);
-  ring_bell(dead.bell, shared);
-  return position;
-}
-
 } // namespace ringfleet::ring

@@ -41,6 +41,13 @@ void format_ring(const RingMemory<T>& memory, std::uint64_t first_position = 0) 
 // For whoever has proof that the reader of this line is dead; one thread at a time, in the producer's process. Nobody
 // waits for the line any more, and it may be taken again. Returns where its reader was (or `no_reader`,
 // `lossy_reader`).
-std::uint64_t vacate(ReaderLines& dead, bool shared = true) noexcept;
+template <class A = Atomics>
+std::uint64_t vacate(ReaderLines& dead, bool shared = true) noexcept {
+  const auto position = dead.gate.observe<A>();
+  A::store_release(dead.began, std::uint64_t{0});
+  dead.gate.publish<A>(no_reader);
+  ring_bell<A>(dead.bell, shared);
+  return position;
+}
 
 } // namespace ringfleet::ring

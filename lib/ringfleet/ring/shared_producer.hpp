@@ -33,7 +33,7 @@ public:
     (void)repair_dead<A>(memory.lines(), is_dead);
     const auto owner = take_owner<A>(memory.lines(), identity, is_dead);
     // Of a dead producer it is not known whether it woke those who wait for what it had published.
-    ring_shared_bell(memory.shared, options.shared);
+    ring_shared_bell<A>(memory.shared, options.shared);
     if (!owner) {
       return std::nullopt;
     }
@@ -120,7 +120,7 @@ public:
   template <ProofOfDeath IsDead>
   std::uint64_t repair(IsDead&& is_dead) {
     const auto aborted = repair_dead<A>(sequencer_.lines(), is_dead);
-    ring_shared_bell(*sequencer_.lines().shared, barrier_.options().shared);
+    ring_shared_bell<A>(*sequencer_.lines().shared, barrier_.options().shared);
     return aborted;
   }
 
@@ -129,14 +129,14 @@ public:
   [[nodiscard]] bool evict(std::size_t line, std::uint64_t incarnation) noexcept {
     const bool is_done = sequencer_.evict(line, incarnation);
     if (is_done) {
-      ring_shared_bell(*sequencer_.lines().shared, barrier_.options().shared);
+      ring_shared_bell<A>(*sequencer_.lines().shared, barrier_.options().shared);
     }
     return is_done;
   }
   // Nothing more is published, by anybody: readers get `detached` when they have read everything.
   void close() noexcept {
     sequencer_.close();
-    ring_shared_bell(*sequencer_.lines().shared, barrier_.options().shared);
+    ring_shared_bell<A>(*sequencer_.lines().shared, barrier_.options().shared);
   }
   // What is claimed and not published is aborted; the number may be given to somebody else. Nothing else may be called
   // afterwards; more than once is fine.
@@ -144,7 +144,7 @@ public:
     if (const auto identity = std::exchange(identity_, 0); identity != 0) {
       const auto& lines = sequencer_.lines();
       if (ring::repair<A>(lines, sequencer_.owner(), identity) != 0) {
-        ring_shared_bell(*lines.shared, barrier_.options().shared);
+        ring_shared_bell<A>(*lines.shared, barrier_.options().shared);
       }
       release_owner<A>(lines, sequencer_.owner(), identity);
     }
@@ -173,7 +173,7 @@ private:
       if (blocker.line) {
         announce_wait<A>(lines.owners->awaited_gate[sequencer.owner()], blocker.position);
       } else if (sequencer.announce_descriptor(blocker.position)) {
-        ring_shared_bell(*lines.shared, producer.barrier_.options().shared);
+        ring_shared_bell<A>(*lines.shared, producer.barrier_.options().shared);
       }
     }
     void collect(BellList& bells) const noexcept {
@@ -192,7 +192,7 @@ private:
 
   void wake(std::uint64_t before, std::uint64_t after) noexcept {
     if (parks_ && sequencer_.is_awaited(before, after)) [[unlikely]] {
-      ring_shared_bell(*sequencer_.lines().shared, barrier_.options().shared);
+      ring_shared_bell<A>(*sequencer_.lines().shared, barrier_.options().shared);
       ++wakes_;
     }
   }

@@ -2,7 +2,6 @@
 
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/bits.hpp"
-#include "ringfleet/os/futex.hpp"
 
 namespace ringfleet::ring {
 
@@ -34,12 +33,6 @@ void format_ring(const SharedRingLines& lines, std::uint64_t first_position) noe
   shared.finished = first_position;
   shared.awaited_descriptor = first_position;
   Atomics::store_release(shared.tail, tail_word({.begin = first_position}));
-}
-
-void ring_shared_bell(SharedLines& lines, bool shared) noexcept {
-  // SYNC ring.bell: release; pairs with the acquire in BellList::add. Publishes: whatever the sleeper is to look at.
-  Atomics::fetch_add(lines.bell, 1U);
-  os::futex_wake(lines.bell, os::wake_all, shared);
 }
 
 } // namespace ringfleet::ring

@@ -3,6 +3,7 @@
 // Where the parts of a ring with many producers lie, and how it begins. The ring segment (lines, owners, descriptors,
 // eviction marks, slots) is written by every producer, the member table (joins, reader lines) by the readers.
 
+#include "ringfleet/os/host.hpp"
 #include "ringfleet/ring/shared_claims.hpp"
 
 #include <cstdint>
@@ -33,6 +34,11 @@ void format_ring(const SharedRingMemory<T>& memory, std::uint64_t first_position
 }
 
 // The bell of a ring with many producers, which all of them ring. One system call. Any thread of any producer.
-void ring_shared_bell(SharedLines& lines, bool shared) noexcept;
+template <class A = Atomics>
+void ring_shared_bell(SharedLines& lines, bool shared) noexcept {
+  // SYNC ring.bell: release; pairs with the acquire in BellList::add. Publishes: whatever the sleeper is to look at.
+  A::fetch_add(lines.bell, 1U);
+  os::Host<A>::wake(lines.bell, shared);
+}
 
 } // namespace ringfleet::ring

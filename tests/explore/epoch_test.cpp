@@ -1,15 +1,17 @@
-// F11, fault 7: route epochs under every interleaving within the bounds, with store buffers. A client thread that is
-// inside an epoch uses what the route of that epoch names; the scheduler takes it away when it sees nobody inside. A
-// client that dies inside never leaves: its page is given up with proof of its death, which is the scheduler's
-// business, so here it keeps the scheduler waiting and nothing else.
+// F11, fault 7: routes and their epochs under every interleaving within the bounds, with store buffers. A client that
+// is inside an epoch uses what the route of that epoch names; the scheduler takes it away when it sees nobody inside. A
+// client that dies inside never leaves: its page is given up with the proof of its death.
 
 #include "explored_atomics.hpp"
 #include "ringfleet/fleet/epoch.hpp"
 #include "walk.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -25,12 +27,16 @@ struct EpochWorld {
   using E = ExploredAtomics;
 
   EpochWorld(unsigned clients, unsigned visits)
-      : clients_(clients), visits_(visits), route_(std::make_unique<fleet::RouteLayout>()) {
+      : clients_(clients), visits_(visits), route_(std::make_unique<fleet::RouteLayout>()), pages_(clients) {
     route_->epoch = old_epoch;
   }
 
   unsigned processes() const { return 1 + clients_; }
   bool is_mortal(unsigned process) const { return process != 0; }
+  bool ignores(const void* word) const {
+    return std::any_of(pages_.begin(), pages_.end(),
+                       [&](const auto& page) { return word >= &page.lines[1] && word < &page + 1; });
+  }
 
   void run(unsigned process) {
     if (process == 0) {
@@ -39,7 +45,7 @@ struct EpochWorld {
     }
     const fleet::RouteReader<E> route(*route_);
     for (unsigned visit = 0; visit < visits_; ++visit) {
-      const fleet::EpochSection<E> inside(page_.lines[process - 1], route);
+      const fleet::EpochSection<E> inside(pages_[process - 1].lines[0], route);
       const bool uses_old = inside.epoch() == old_epoch;
       if (uses_old && E::load_relaxed(old_is_gone_) != 0) {
         wrong_ = "a client went into an epoch that was over";
@@ -52,12 +58,13 @@ struct EpochWorld {
   }
 
   std::string verdict(const Outcome& outcome) {
-    const bool somebody_died = outcome.is_dead(1) || (clients_ > 1 && outcome.is_dead(2));
-    if (wrong_.empty() && !somebody_died && outcome.is_stuck(0)) {
-      return "the scheduler is stuck";
+    if (wrong_.empty() && outcome.is_stuck(0)) {
+      return "the scheduler waits for nobody";
     }
-    if (wrong_.empty() && !somebody_died && fleet::EpochPage<E>(page_).inside_before(old_epoch + 1)) {
-      return "somebody is inside who has left";
+    for (unsigned client = 0; client < clients_ && wrong_.empty(); ++client) {
+      if (!outcome.is_dead(1 + client) && fleet::EpochPage<E>(pages_[client]).inside_before(old_epoch + 1)) {
+        return "somebody is inside who has left";
+      }
     }
     return wrong_;
   }
@@ -66,25 +73,95 @@ private:
   void flip() {
     E::store_release(route_->epoch, old_epoch + 1);
     E::store_load_barrier();
-    const fleet::EpochPage<E> page(page_);
-    // Looks a bounded number of times: who never sees it empty takes nothing away.
-    for (int looks = 0; looks < 2; ++looks) {
+    for (;;) {
       const auto seen = changes();
-      if (!page.inside_before(old_epoch + 1)) {
+      if (!is_anybody_inside()) {
         E::store_release(old_is_gone_, std::uint64_t{1});
         return;
       }
-      if (looks == 0) {
-        wait_beyond(seen);
+      wait_beyond(seen);
+    }
+  }
+  bool is_anybody_inside() const {
+    for (unsigned client = 0; client < clients_; ++client) {
+      if (!is_dead(1 + client) && fleet::EpochPage<E>(pages_[client]).inside_before(old_epoch + 1)) {
+        return true;
       }
     }
+    return false;
   }
 
   unsigned clients_;
   unsigned visits_;
   std::unique_ptr<fleet::RouteLayout> route_;
-  fleet::EpochLayout page_{};
+  std::vector<fleet::EpochLayout> pages_;
   std::uint64_t old_is_gone_ = 0;
+  std::string wrong_;
+};
+
+// Process 0 publishes one route after the other, and may die; the others read it.
+struct RouteWorld {
+  explicit RouteWorld(unsigned readers) : readers_(readers), route_(std::make_unique<fleet::RouteLayout>()) {
+    publish(1);
+  }
+
+  unsigned processes() const { return 1 + readers_; }
+  bool is_mortal(unsigned process) const { return process == 0; }
+  bool ignores(const void* word) const {
+    return std::any_of(std::begin(route_->copies), std::end(route_->copies),
+                       [&](const auto& copy) { return word >= &copy.modules[3] && word < &copy.targets[0]; });
+  }
+  void run(unsigned process) {
+    if (process == 0) {
+      publish(2);
+      publish(3);
+    } else {
+      for (std::uint32_t number = 1; number <= 2; ++number) {
+        read(number);
+      }
+    }
+  }
+  std::string verdict(const Outcome& outcome) {
+    const auto epoch = fleet::RouteReader<E>(*route_).epoch();
+    if (wrong_.empty() && !outcome.is_dead(0) && epoch != 3) {
+      return "the last route is not in force";
+    }
+    if (wrong_.empty() && (!read(1) || !read(2))) {
+      return "a dead writer leaves a reader without a route";
+    }
+    return wrong_;
+  }
+
+private:
+  // Under epoch e module 2 has 1 runner if e is even, and module 1 has none then; so their targets move.
+  static std::vector<std::uint64_t> runners_of(std::uint32_t number, std::uint64_t epoch) {
+    return number == 1 && epoch % 2 == 0 ? std::vector<std::uint64_t>()
+                                         : std::vector<std::uint64_t>{10 * epoch + number};
+  }
+  void publish(std::uint64_t epoch) {
+    std::vector<fleet::RouteModule> modules;
+    for (std::uint32_t number = 1; number <= 2; ++number) {
+      modules.push_back(
+          {number, static_cast<std::uint32_t>(epoch), fleet::Service::serving, runners_of(number, epoch)});
+    }
+    if (fleet::RouteWriter<E>(*route_).publish(modules) != epoch) {
+      wrong_ = "a route has another epoch than the one before and 1";
+    }
+  }
+  bool read(std::uint32_t number) {
+    const fleet::RouteReader<E> reader(*route_);
+    const auto epoch = reader.epoch();
+    const auto module = reader.read(number, epoch);
+    if (module && (module->generation != epoch || module->service != fleet::Service::serving ||
+                   module->runners != runners_of(number, epoch))) {
+      wrong_ = "module " + std::to_string(number) + " is not that of epoch " + std::to_string(epoch);
+    }
+    return module.has_value();
+  }
+
+  using E = ExploredAtomics;
+  unsigned readers_;
+  std::unique_ptr<fleet::RouteLayout> route_;
   std::string wrong_;
 };
 
@@ -99,7 +176,17 @@ TEST_CASE("epoch, explored: what a client uses inside an epoch stays until it ha
   walk("1 client, twice", 1, 2, {.preemptions = 2});
   walk("1 client, a delayed store", 1, 1, {.preemptions = 1, .delays = 1});
   walk("2 clients", 2, 1, {.preemptions = 2});
-  walk("2 clients, a death", 2, 1, {.preemptions = 1, .deaths = 1});
+  walk("2 clients, a death", 2, 1, {.preemptions = 2, .deaths = 1});
+  walk("2 clients, twice, two deaths and delayed stores", 2, 2, {.preemptions = 1, .deaths = 2, .delays = 1});
+}
+
+TEST_CASE("route, explored: a reader has a route whole, or knows that it moved; a dead writer leaves the last one") {
+  const auto walk_routes = [](std::string_view name, unsigned readers, const Bounds& bounds) {
+    explore::walk(name, bounds, 50'000, [&] { return std::make_unique<RouteWorld>(readers); });
+  };
+  walk_routes("1 reader", 1, {.preemptions = 3, .deaths = 1});
+  walk_routes("1 reader, a delayed store", 1, {.preemptions = 2, .deaths = 1, .delays = 1});
+  walk_routes("2 readers", 2, {.preemptions = 2, .deaths = 1});
 }
 
 TEST_CASE("epoch: who is inside the epoch in force does not hold its predecessor") {

@@ -12,6 +12,7 @@
 //     unsigned processes() const;                      at most processes_max
 //     bool is_mortal(unsigned process) const;
 //     unsigned group(unsigned process) const;          optional: threads of one process die together
+//     bool ignores(const void* word) const;            optional: only one process touches it, so nobody can tell when
 //     bool is_impatient(unsigned process) const;       optional: its deadline may pass at any moment
 //     void run(unsigned process);                      touches shared words through ExploredAtomics
 //     std::string verdict(const explore::Outcome&);    afterwards, alone: recover, drain, compare; empty is good
@@ -23,6 +24,7 @@
 #include "context.hpp"
 #include "report.hpp"
 #include "store_buffers.hpp"
+#include "world_traits.hpp"
 
 #include "ringfleet/os/futex.hpp"
 
@@ -52,6 +54,9 @@ public:
         scheduler.choices_.forget();
       }
       auto world = make();
+      if constexpr (requires { world->ignores(nullptr); }) {
+        scheduler.ignores_ = [&world](const void* word) { return world->ignores(word); };
+      }
       const auto outcome = scheduler.run_once(
           world->processes(), [&](unsigned process) { world->run(process); },
           [&](unsigned process) { return traits_of(*world, process); });
@@ -119,6 +124,10 @@ public:
   // Returns whether the store goes to the memory now; otherwise it is buffered.
   template <class T>
   void store(T& word, T value) {
+    if (ignores_ && ignores_(&word)) {
+      word = value;
+      return;
+    }
     access();
     bool is_delayed = !buffers_.is_empty(running_);
     if (!is_delayed && delays_left_ != 0) {
@@ -135,6 +144,9 @@ public:
   }
   template <class T>
   T load(const T& word) {
+    if (ignores_ && ignores_(&word)) {
+      return word;
+    }
     access();
     T value{};
     return buffers_.find(running_, word, value) ? value : word;
@@ -237,23 +249,6 @@ private:
   };
 
   explicit Scheduler(const Bounds& bounds) : bounds_(bounds), choices_(bounds.random_seed) {}
-
-  struct Traits {
-    bool is_mortal = false;
-    unsigned group = 0;
-    bool is_impatient = false;
-  };
-  template <class World>
-  static Traits traits_of(const World& world, unsigned process) {
-    Traits traits{world.is_mortal(process), process, false};
-    if constexpr (requires { world.group(process); }) {
-      traits.group = world.group(process);
-    }
-    if constexpr (requires { world.is_impatient(process); }) {
-      traits.is_impatient = world.is_impatient(process);
-    }
-    return traits;
-  }
 
   template <class Run, class TraitsOf>
   Outcome run_once(unsigned processes, Run&& run, TraitsOf&& traits_of_process) {
@@ -388,6 +383,7 @@ private:
   std::array<std::uint64_t, processes_max> blocked_at_{};
   std::array<Sleep, processes_max> asleep_on_{};
   StoreBuffers<processes_max> buffers_;
+  std::function<bool(const void*)> ignores_;
   Context main_;
   std::array<Context, processes_max> contexts_;
 };

@@ -9,6 +9,7 @@
 
 #include "ringfleet/base/atomics.hpp"
 #include "ringfleet/counter/counter_layout.hpp"
+#include "ringfleet/counter/counter_protocol.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -20,11 +21,9 @@ public:
   Counter() noexcept = default;
   explicit Counter(CounterItem& item) noexcept : item_(&item) {}
 
-  // Relaxed: nothing is published by a counter; a reader gets some recent value, and the exact one once the writer has
-  // stopped.
   void add(std::uint64_t amount = 1) noexcept {
     if (item_ != nullptr) {
-      Atomics::store_relaxed(item_->value, Atomics::load_relaxed(item_->value) + amount);
+      add_to(*item_, amount);
     }
   }
   void subtract(std::uint64_t amount = 1) noexcept { add(std::uint64_t{0} - amount); } // gauges

@@ -55,7 +55,7 @@ struct CounterItem {
   std::uint32_t kind;
   std::uint32_t writes;
   std::uint64_t value;
-  char label[limits::counter_label_bytes];
+  std::uint64_t label[limits::counter_label_bytes / sizeof(std::uint64_t)];
   std::uint64_t text[2][text_bytes / sizeof(std::uint64_t)];
 };
 

@@ -2,6 +2,7 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/counter/counter_writer.hpp"
+#include "ringfleet/counter/detail/counter_copies.hpp"
 #include "ringfleet/memory/segment.hpp"
 #include "ringfleet/os/directory.hpp"
 #include "ringfleet/os/file.hpp"
@@ -69,37 +70,6 @@ void add_item(std::vector<SnapshotItem>& items, SnapshotItem&& item) {
   }
 }
 
-// The body in three copies, one after the other: `before` tells which items exist and which copy of a text is shown,
-// `now` gives labels, values and texts, `after` tells whether a text was replaced meanwhile. A copied word is whole:
-// the kernel moves aligned words, and both sides are aligned.
-// SYNC counter.item: acquire (a system call lies between the copies); pairs with release in CounterWriter::allocate.
-// SYNC counter.text: acquire (likewise); pairs with release in Text::set.
-// SYNC counter.owner: acquire (likewise); pairs with release in CounterWriter::CounterWriter.
-// SYNC counter.named: acquire (likewise); pairs with release in create_counter_file.
-struct Copies {
-  CounterBody before;
-  CounterBody now;
-  CounterBody after;
-
-  void take(const os::Descriptor& file, const std::string& path) {
-    copy_body(file, before, path);
-    copy_body(file, now, path);
-    copy_body(file, after, path);
-  }
-
-  // False: it was replaced while it was copied.
-  [[nodiscard]] bool text_of_item(std::size_t index, std::string& text) const {
-    const std::uint32_t writes = before.items[index].writes;
-    if (after.items[index].writes != writes) {
-      return false;
-    }
-    char bytes[text_bytes];
-    std::memcpy(bytes, now.items[index].text[writes % 2], sizeof(bytes));
-    text.assign(bytes, strnlen(bytes, sizeof(bytes)));
-    return true;
-  }
-};
-
 } // namespace
 
 std::string_view to_string(OwnerState state) noexcept {
@@ -115,8 +85,9 @@ std::string_view to_string(OwnerState state) noexcept {
 CounterSnapshot CounterSnapshot::read(const std::string& path) {
   const os::Descriptor file = os::open_regular_file(path, "counter file");
   const memory::SegmentHeader header = memory::check_file_segment(file, expected, path);
-  const auto copies = std::make_unique<Copies>();
-  copies->take(file, path);
+  const auto copies = std::make_unique<CounterCopies>();
+  const auto copy = [&](CounterBody& body) { copy_body(file, body, path); };
+  copies->take(copy);
 
   CounterSnapshot snapshot;
   const OwnerFields& owner = copies->now.owner;
@@ -131,7 +102,7 @@ CounterSnapshot CounterSnapshot::read(const std::string& path) {
   snapshot.state = state_of(snapshot.owner, header);
 
   for (std::size_t i = 0; i < limits::counters_max; ++i) {
-    const std::uint32_t kind = copies->before.items[i].kind;
+    const std::uint32_t kind = copies->kind_of(i);
     if (kind == static_cast<std::uint32_t>(Kind::none)) {
       break;
     }
@@ -139,17 +110,17 @@ CounterSnapshot CounterSnapshot::read(const std::string& path) {
       refuse(path, fmt::format("damaged: item {} is of no known kind", i));
     }
     SnapshotItem item;
-    item.label = text_of(copies->now.items[i].label);
+    item.label = copies->label_of(i);
     item.kind = static_cast<Kind>(kind);
     if (item.label.empty()) {
       refuse(path, fmt::format("damaged: item {} has no label", i));
     }
     if (item.kind == Kind::text) {
       for (int attempt = 1; !copies->text_of_item(i, item.text) && attempt < text_attempts_max; ++attempt) {
-        copies->take(file, path);
+        copies->take(copy);
       }
     } else {
-      item.value = copies->now.items[i].value;
+      item.value = copies->value_of(i);
     }
     add_item(snapshot.items, std::move(item));
   }

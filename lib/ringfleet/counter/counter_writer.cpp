@@ -47,7 +47,7 @@ os::Descriptor create_counter_file(std::string_view path, const CounterOwner& ow
   copy_text(fields.role, owner.role);
   copy_text(fields.fleet, owner.fleet);
   copy_text(fields.name, owner.name);
-  // SYNC counter.named: release; pairs with acquire in CounterSnapshot::read. Publishes: serial and names.
+  // SYNC counter.named: release; pairs with acquire in CounterCopies::take. Publishes: serial and names.
   Atomics::store_release(fields.named, 1U);
   return segment.appear().descriptor().duplicate();
 }
@@ -62,7 +62,7 @@ CounterWriter::CounterWriter(const os::Descriptor& file, std::string_view name)
   }
   const os::ProcessIdentity self = os::own_identity();
   Atomics::store_relaxed(owner.start_time_ticks, self.start_time_ticks);
-  // SYNC counter.owner: release; pairs with acquire in CounterSnapshot::read. Publishes: the start time.
+  // SYNC counter.owner: release; pairs with acquire in CounterCopies::take. Publishes: the start time.
   Atomics::store_release(owner.pid, static_cast<std::uint32_t>(self.pid));
 }
 
@@ -84,9 +84,7 @@ CounterItem& CounterWriter::allocate(std::string_view label, Kind kind) {
                 fmt::format("counter '{}' in '{}': {} are there already", label, name_, allocated_));
   }
   CounterItem& item = body().items[allocated_++];
-  copy_text(item.label, label);
-  // SYNC counter.item: release; pairs with acquire in CounterSnapshot::read. Publishes: the label.
-  Atomics::store_release(item.kind, static_cast<std::uint32_t>(kind));
+  show_item(item, label, kind);
   return item;
 }
 

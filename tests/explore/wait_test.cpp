@@ -41,6 +41,8 @@ TEST_CASE("ring, explored: a close, a stop or a death ends every wait") {
   walk<RingWaitWorld>("stopped", {.stops = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
   walk<RingWaitWorld>("the producer dies", {.is_producer_mortal = true}, {.preemptions = 1, .deaths = 1, .delays = 1});
   walk<RingWaitWorld>("a reader dies", {.is_reader_mortal = true}, {.preemptions = 1, .deaths = 1, .delays = 1});
+  walk<RingWaitWorld>("a reader dies, and its line is vacated", {.is_reader_mortal = true, .is_watched = false},
+                      {.preemptions = 1, .deaths = 1, .delays = 1});
   roam<RingWaitWorld>("1p2c, one is stopped, the producer dies",
                       {.readers = 2, .messages = 3, .stops = true, .is_producer_mortal = true},
                       {.preemptions = 6, .deaths = 1, .delays = 3});

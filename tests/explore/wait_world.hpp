@@ -30,6 +30,7 @@ struct WaitShape {
   bool leaves = false;        // a reader leaves after its first message
   bool is_producer_mortal = false;
   bool is_reader_mortal = false;
+  bool is_watched = true; // the obituary is among what everybody sleeps on
 };
 
 // What both kinds of ring have in common: who runs, what is read, and what must hold.
@@ -84,7 +85,8 @@ public:
 
 protected:
   explicit WaitWorld(const WaitShape& shape)
-      : shape_(shape), options_{.waiting = ring::Waiting::park, .obituary = &obituary_, .dead = &dead_},
+      : shape_(shape),
+        options_{.waiting = ring::Waiting::park, .obituary = shape.is_watched ? &obituary_ : nullptr, .dead = &dead_},
         line_of_(shape.readers), slots_(shape.capacity), producers_(shape.producers), readers_(shape.readers) {}
   ~WaitWorld() = default;
   // The handles leave the ring before its memory goes.

@@ -98,7 +98,12 @@ private:
     return options_.obituary != nullptr ? options_.obituary->value<A>() : 0;
   }
   // What ends every wait, whoever the peer is.
-  void add_own_words(BellList& bells, std::uint32_t obituary_seen) const noexcept;
+  void add_own_words(BellList& bells, std::uint32_t obituary_seen) const noexcept {
+    bells.add(stop_->park_word());
+    if (options_.obituary != nullptr) {
+      bells.add(options_.obituary->park_word(obituary_seen));
+    }
+  }
 
   BarrierOptions options_;
   AdaptiveLadder ladder_;

@@ -70,3 +70,16 @@ TEST_CASE("shared_ring, explored: no wake is lost (store buffers)") {
   walk("2p1c, 1 slot, 1 survivor, sleeps", {.capacity = 1, .survivors = 1, .sleeps = true},
        {.preemptions = 1, .deaths = 1, .delays = 1});
 }
+
+TEST_CASE("shared_ring, explored: larger rings, several deaths and delayed stores (random runs)") {
+  const auto roam = [](std::string_view name, const Shape& shape, const Bounds& bounds) {
+    explore::roam(name, bounds, 30'000, [&] { return std::make_unique<SharedRingWorld>(shape); });
+  };
+  roam("3p1c, 2 claims each, 2 deaths", {.producers = 3, .claims = 2, .capacity = 4, .survivors = 1},
+       {.preemptions = 8, .deaths = 2, .delays = 2});
+  roam("3p2c, claims of 2, an heir, 2 deaths", {.producers = 3, .length = 2, .capacity = 4, .readers = 2, .heirs = 1},
+       {.preemptions = 8, .deaths = 2, .delays = 2});
+  roam("4p1c, aborts, joins late, a death",
+       {.producers = 4, .claims = 3, .capacity = 4, .survivors = 1, .joins_late = true, .aborts = true},
+       {.preemptions = 8, .deaths = 1, .delays = 2});
+}

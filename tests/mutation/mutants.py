@@ -5,30 +5,8 @@ applies is an error of this table, not a pass. `survives` gives the reason why n
 such a mutant is run like the others, and it is an error if a test notices it after all.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A program of the build folder, made again from these of its sources and nothing else of its own."""
-
-    target: str  # path in the build folder
-    sources: tuple  # relative to the folder of the target in tests/
-    library: tuple = ()  # sources of the library, relative to lib/ringfleet, that hold the code as the program uses it
-    preset: str = "plain"  # "tsan": the build folder of ThreadSanitizer
-    is_doctest: bool = True  # with tests/main.cpp; else one of its own
-
-
-@dataclass(frozen=True)
-class Mutant:
-    name: str
-    kind: str  # order, check, swap, help, barrier, value
-    file: str
-    before: str
-    after: str
-    proof: Proof
-    survives: str = ""
-
+from explored_mutants import EXPLORED
+from mutant import Mutant, Proof
 
 ring = Proof("tests/explore/explore_ring_test", ("ring_test.cpp",))
 shared = Proof("tests/explore/explore_shared_ring_test", ("shared_ring_test.cpp",))
@@ -56,11 +34,6 @@ lane_races = Proof("tests/call/call_lane_test", ("lane_call_test.cpp", "lane_slo
 stepkill = ("stepkill.cpp", "stepper.cpp", "watchdog.cpp")
 frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
 call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
-lanes = Proof("tests/explore/explore_lane_test", ("lane_test.cpp",))
-waits = Proof("tests/explore/explore_wait_test", ("wait_test.cpp",))
-counters = Proof("tests/explore/explore_counter_test", ("counter_test.cpp",))
-epochs = Proof("tests/explore/explore_epoch_test", ("epoch_test.cpp",))
-routes = Proof("tests/fleet/route_test", ("route_test.cpp",))
 
 MUTANTS = [
     # One producer: claims, limit, newcomers, evictions.
@@ -326,112 +299,7 @@ MUTANTS = [
     Mutant("lane.arena_release_not_shown", "order", "call/lane_caller_impl.hpp",
            "    A::store_release(cold(position).released, position + 1);\n  }", "  }", calls),
 
-    # Calls that wait, lanes that close, callers that give up.
-    Mutant("call.parks_without_a_last_look", "check", "call/caller_lane_impl.hpp",
-           "    const auto seen = see(position);\n    if (look(position, out)) {\n      return;\n    }\n",
-           "    const auto seen = see(position);\n", lanes),
-    Mutant("call.sees_after_the_look", "swap", "call/caller_lane_impl.hpp",
-           "    park(position, seen, nullptr, deadline);", "    park(position, see(position), nullptr, deadline);", lanes),
-    Mutant("call.parks_without_the_obituary", "check", "call/caller_lane_impl.hpp",
-           "    words[count++] = options_.obituary->park_word(seen.obituary);", "", lanes),
-    Mutant("call.parks_without_the_closed_bell", "check", "call/caller_lane_impl.hpp",
-           "  words[count++] = {&lane_.closed_bell(), seen.closed_bell, true};\n", "", lanes),
-    Mutant("call.looks_again_and_again_at_a_closed_lane", "value", "call/caller_lane_impl.hpp",
-           "  words[count++] = {&lane_.closed_bell(), seen.closed_bell, true};",
-           "  words[count++] = {&lane_.closed_bell(), 0, true};", lanes),
-    Mutant("call.slot_waiters_not_counted", "order", "call/caller_lane_impl.hpp",
-           "  A::fetch_add(slot_waiters_, std::uint32_t{1});\n", "", lanes),
-    Mutant("call.parks_for_a_slot_without_a_last_look", "check", "call/caller_lane_impl.hpp",
-           "  if (!freed() && !is_dead() && !lane_.is_closed()) {", "  {", lanes),
-    Mutant("call.slot_freed_without_barrier", "barrier", "call/caller_lane.hpp",
-           "    A::store_load_barrier();\n    if (A::load_relaxed(slot_waiters_) != 0) [[unlikely]] {",
-           "    if (A::load_relaxed(slot_waiters_) != 0) [[unlikely]] {", lanes),
-    Mutant("call.fates_after_the_flag", "swap", "call/caller_lane_impl.hpp",
-           "    fates_ = lane_.classify();\n", "    A::store_release(dead_, std::uint32_t{1});\n    fates_ = lane_.classify();\n",
-           lanes),
-    Mutant("call.given_up_blocks_kept", "help", "call/caller_lane_impl.hpp",
-           "    lane_.take_late([this](std::uint64_t position) { release(position); });\n", "", lanes),
-    Mutant("lane.abandoned_slot_freed_at_once", "check", "call/lane_caller_impl.hpp",
-           "  if (!has_stamp(position)) {\n    return {ClaimKind::full, position};\n  }\n", "", lanes),
-    Mutant("lane.unanswered_call_moved_aside", "check", "call/lane_caller_impl.hpp",
-           "{has_stamp(position) ? ClaimKind::movable : ClaimKind::full, position}", "{ClaimKind::movable, position}", lanes),
-    Mutant("lane.taken_twice", "check", "call/lane_caller.hpp",
-           "    return exchange(position, SlotState::loose, SlotState::held);",
-           "    store_state(position, SlotState::held);\n    return true;", lanes),
-    Mutant("lane.queued_although_started", "order", "call/lane_server.hpp",
-           "    A::store_release(line.first_stamp, position + 1);\n    A::step(\"lane.announced\");",
-           "    A::step(\"lane.announced\");", lanes),
-    Mutant("lane.closed_bell_not_rung", "order", "call/lane_server.hpp",
-           "    A::store_release(control().closed_bell, std::uint32_t{1});\n", "", lanes),
-    Mutant("lane.closed_after_its_bell", "swap", "call/lane_server.hpp",
-           "    A::store_release(control().closed, next_);\n    A::store_release(control().closed_bell, std::uint32_t{1});",
-           "    A::store_release(control().closed_bell, std::uint32_t{1});\n    A::store_release(control().closed, next_);", lanes),
-    Mutant("server.parks_without_a_last_look", "check", "call/server_park_impl.hpp",
-           "  if (!has_work(control_seen)) {", "  {", lanes),
-    Mutant("server.announces_the_wrong_request", "value", "call/server_park_impl.hpp",
-           "ring::announce_wait<A>(protocol.server_flag(), protocol.next() + 1);",
-           "ring::announce_wait<A>(protocol.server_flag(), protocol.next());", lanes),
-
-    # Rings that wait.
-    Mutant("wait.no_last_look", "check", "ring/barrier.hpp",
-           "      if (!awaited.is_over()) {\n        add_own_words", "      {\n        add_own_words", waits),
-    Mutant("wait.without_the_obituary", "check", "ring/barrier.hpp",
-           "      bells.add(options_.obituary->park_word(obituary_seen));", "", waits),
-    Mutant("wait.without_the_stop_word", "check", "ring/barrier.hpp",
-           "    bells.add(stop_->park_word());\n", "", waits),
-    Mutant("wait.woken_by_every_publish", "check", "ring/parking.hpp",
-           "  return sequence - before - 1 < after - before;", "  return !is_before(after, sequence);", waits),
-    Mutant("wait.bell_not_changed", "order", "ring/bell.hpp",
-           "  A::store_release(bell, A::load_relaxed(bell) + 1);\n", "", waits),
-    Mutant("wait.obituary_not_changed", "order", "memory/obituary.hpp",
-           "    A::fetch_add(word_, 1U);\n", "", waits),
-    Mutant("wait.stop_does_not_wake", "order", "ring/stop_word.hpp",
-           "    os::Host<A>::wake(word_, false);\n", "", waits),
-    Mutant("wait.close_without_bell", "order", "ring/producer.hpp",
-           "    sequencer_.close();\n    if (parks_) {", "    sequencer_.close();\n    if (false) {", waits),
-    Mutant("wait.leave_without_bell", "order", "ring/reader.hpp",
-           "      sequencer_.leave();\n      if (parks_) {", "      sequencer_.leave();\n      if (false) {", waits),
-    Mutant("wait.vacated_without_bell", "order", "ring/ring_memory.hpp",
-           "  ring_bell<A>(dead.bell, shared);\n", "", waits),
-    Mutant("wait.newcomer_wakes_nobody", "help", "ring/reader.hpp",
-           "    reader.wake_others(reader.sequencer_.first_shown(), reader.position());\n", "", waits),
-    Mutant("wait.skipping_wakes_nobody", "help", "ring/shared_reader.hpp",
-           "    wake_producers(before, sequencer_.gate());\n    return result;", "    return result;", waits),
-
-    # Counters.
-    Mutant("counter.shown_before_its_label", "swap", "counter/counter_protocol.hpp",
-           "  store_text<A>(item.label, label);\n  A::step(\"counter.labelled\");",
-           "  A::store_release(item.kind, static_cast<std::uint32_t>(kind));\n  store_text<A>(item.label, label);", counters),
-    Mutant("counter.text_written_where_it_is_read", "value", "counter/counter_protocol.hpp",
-           "store_text<A>(item.text[writes % 2], text);", "store_text<A>(item.text[(writes + 1) % 2], text);", counters),
-    Mutant("counter.text_shown_first", "swap", "counter/counter_protocol.hpp",
-           "  store_text<A>(item.text[writes % 2], text);\n  A::step(\"counter.text_written\");",
-           "  A::store_release(item.writes, writes);\n  store_text<A>(item.text[writes % 2], text);", counters),
-    Mutant("counter.replaced_text_believed", "check", "counter/detail/counter_copies.hpp",
-           "    if (after.items[index].writes != writes) {\n      return false;\n    }\n", "", counters),
-    Mutant("counter.items_of_the_second_copy", "value", "counter/detail/counter_copies.hpp",
-           "{ return before.items[index].kind; }", "{ return after.items[index].kind; }", counters),
-    Mutant("counter.no_barrier_after_a_text", "barrier", "counter/counter_protocol.hpp",
-           "  A::store_load_barrier();\n}", "}", counters),
-
-    # Routes and epochs.
-    Mutant("route.flip_first", "swap", "fleet/route.hpp",
-           "    RouteCopy& copy = layout_.copies[next & 1];",
-           "    RouteCopy& copy = layout_.copies[next & 1];\n    A::store_release(layout_.epoch, next);", epochs),
-    Mutant("route.epoch_read_once", "check", "fleet/route.hpp",
-           "    if (this->epoch() != epoch) {\n      return std::nullopt;\n    }\n", "", epochs),
-    Mutant("route.one_copy", "value", "fleet/route.hpp",
-           "    RouteCopy& copy = layout_.copies[next & 1];", "    RouteCopy& copy = layout_.copies[0];", epochs),
-    Mutant("epoch.not_left", "order", "fleet/epoch.hpp",
-           "    A::store_release(line_.inside, std::uint64_t{0});", "", epochs),
-    Mutant("epoch.inside_is_inclusive", "check", "fleet/epoch.hpp",
-           "      if (inside != 0 && inside < epoch) {", "      if (inside != 0 && inside <= epoch) {", epochs),
-    Mutant("epoch.entered_without_second_look", "check", "fleet/epoch.hpp",
-           "      if (now == seen) {\n        break;\n      }", "      (void)now;\n      break;", epochs),
-
-    Mutant("epoch.no_barrier", "barrier", "fleet/epoch.hpp",
-           "      A::store_relaxed(line_.inside, seen);\n      A::store_load_barrier();",
-           "      A::store_relaxed(line_.inside, seen);", epochs),
+    *EXPLORED,
 
     # Memory orders: what ThreadSanitizer sees that this processor never shows.
     Mutant("order.sequence_relaxed", "order", "ring/sequence.hpp",

@@ -7,6 +7,7 @@
 #include "walk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -102,6 +103,12 @@ private:
 // Process 0 publishes one route after the other, and may die; the others read it.
 struct RouteWorld {
   explicit RouteWorld(unsigned readers) : readers_(readers), route_(std::make_unique<fleet::RouteLayout>()) {
+    for (std::uint64_t epoch = 1; epoch < routes_.size(); ++epoch) {
+      for (std::uint32_t number = 1; number <= 2; ++number) {
+        const auto generation = static_cast<std::uint32_t>(epoch);
+        routes_[epoch].push_back({number, generation, fleet::Service::serving, runners_of(number, epoch)});
+      }
+    }
     publish(1);
   }
 
@@ -139,12 +146,7 @@ private:
                                          : std::vector<std::uint64_t>{10 * epoch + number};
   }
   void publish(std::uint64_t epoch) {
-    std::vector<fleet::RouteModule> modules;
-    for (std::uint32_t number = 1; number <= 2; ++number) {
-      modules.push_back(
-          {number, static_cast<std::uint32_t>(epoch), fleet::Service::serving, runners_of(number, epoch)});
-    }
-    if (fleet::RouteWriter<E>(*route_).publish(modules) != epoch) {
+    if (fleet::RouteWriter<E>(*route_).publish(routes_[epoch]) != epoch) {
       wrong_ = "a route has another epoch than the one before and 1";
     }
   }
@@ -162,6 +164,7 @@ private:
   using E = ExploredAtomics;
   unsigned readers_;
   std::unique_ptr<fleet::RouteLayout> route_;
+  std::array<std::vector<fleet::RouteModule>, 4> routes_; // not on the stack of who may die
   std::string wrong_;
 };
 

@@ -15,6 +15,7 @@ BEGIN, END = "<!-- totals: ./dev totals -->\n", "<!-- end of totals -->\n"
 ROWS = (
     ("boundaries", "instruction boundaries at which a process was killed", "tests/kill"),
     ("images", "different memory images left by that, each recovered and judged", "tests/kill"),
+    ("flips", "instructions of readers after which what they read was changed", "tests/kill"),
     ("executions", "interleavings explored, with deaths and delayed stores", "tests/explore"),
     ("model_states", "states of protocol models, searched to the end", "tests/model"),
     ("syscall_cases", "system calls that failed or were the last", "tests/syscalls"),

@@ -168,3 +168,27 @@ TEST_CASE("ring: a stage that is parked goes on when the stage before it leaves 
     other.join();
   }
 }
+
+TEST_CASE("ring: a stage is detached when it has read everything, not while a stage before it is at work") {
+  TestRing<Element> ring(8);
+  const std::array<std::uint32_t, 1> after_first{0};
+  Stage first = join(ring, 0, parks);
+  Stage second = join(ring, 1, parks, after_first);
+  Producer<Element> producer(ring.memory(), parks);
+  REQUIRE(producer.try_push(Element{}) == ClaimResult::claimed);
+  REQUIRE(producer.try_push(Element{}) == ClaimResult::claimed);
+  producer.close();
+  CHECK(second.poll([](const Element&) {}).result == ReadResult::empty);
+  CHECK(second.wait(1, monotonic_now() + 1'000'000) == BarrierResult::timed_out);
+  std::thread other([&] {
+    CHECK(first.poll([](const Element&) {}, 1).count == 1);
+    CHECK(first.poll([](const Element&) {}, 1).count == 1);
+  });
+  for (std::uint64_t read = 0; read < 2;) {
+    REQUIRE(second.wait(1, patience()) == BarrierResult::reached);
+    read += second.poll([](const Element&) {}).count;
+  }
+  other.join();
+  CHECK(second.wait(1, patience()) == BarrierResult::detached);
+  CHECK(second.poll([](const Element&) {}).result == ReadResult::detached);
+}

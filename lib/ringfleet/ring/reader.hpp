@@ -59,17 +59,26 @@ public:
   // The same, looking anew: for who reads on without releasing.
   [[nodiscard]] std::uint64_t available_now() noexcept { return sequencer_.available_now(); }
   // Waits until `count` elements can be read (`count` <= capacity). `detached`: the producer is gone, and fewer than
-  // `count` are left. `evicted`, `stopped`, `timed_out`.
+  // `count` are left; what a reader that this one follows has yet to release is left as well. `evicted`, `stopped`,
+  // `timed_out`.
   [[nodiscard]] BarrierResult wait(std::uint64_t count, MonotonicNs deadline) {
     static_cast<void>(sequencer_.available()); // paces the looks while a stream flows
-    const auto result = barrier_.wait<A>(ElementsAwaited{*this, sequencer_.position() + count}, deadline);
-    if (result != BarrierResult::reached) {
-      return result;
+    const auto end = sequencer_.position() + count;
+    for (;;) {
+      const auto result = barrier_.wait<A>(ElementsAwaited{*this, end}, deadline);
+      if (result != BarrierResult::reached) {
+        return result;
+      }
+      if (sequencer_.is_evicted()) {
+        return BarrierResult::evicted;
+      }
+      if (sequencer_.available_now() >= count) {
+        return BarrierResult::reached;
+      }
+      if (is_over(end)) {
+        return BarrierResult::detached;
+      }
     }
-    if (sequencer_.is_evicted()) {
-      return BarrierResult::evicted;
-    }
-    return sequencer_.available_now() >= count ? BarrierResult::reached : BarrierResult::detached;
   }
 
   // `position` < position() + available(). Valid until it is released, as long as the release answers `ok`.
@@ -141,7 +150,9 @@ private:
     const Reader& reader;
     std::uint64_t position; // what lies below it is awaited
 
-    [[nodiscard]] bool is_over() const noexcept { return reader.sequencer_.is_there(position) || reader.is_over(); }
+    [[nodiscard]] bool is_over() const noexcept {
+      return reader.sequencer_.is_there(position) || reader.is_over(position);
+    }
     void announce() const noexcept { announce_wait<A>(reader.sequencer_.own().awaited_cursor, position); }
     void collect(BellList& bells) const noexcept {
       const auto& lines = reader.sequencer_.lines();
@@ -154,13 +165,14 @@ private:
       : sequencer_(sequencer), slots_(memory.slots.data()), mask_(memory.slots.size() - 1),
         parks_(options.waiting == Waiting::park), barrier_(options) {}
 
-  // Nothing more will come, or it would be void.
-  [[nodiscard]] bool is_over() const noexcept {
+  // The element before `end` will never be published, or would be void.
+  [[nodiscard]] bool is_over(std::uint64_t end) const noexcept {
     const auto* dead = barrier_.options().dead;
-    return sequencer_.is_closed() || (dead != nullptr && dead->observe<A>() != 0) || sequencer_.is_evicted();
+    const bool is_ended = sequencer_.is_closed() || (dead != nullptr && dead->observe<A>() != 0);
+    return (is_ended && !sequencer_.is_published(end)) || sequencer_.is_evicted();
   }
   [[nodiscard]] ReadResult idle_result() noexcept {
-    if (!is_over()) {
+    if (!is_over(position() + 1)) {
       return ReadResult::empty;
     }
     if (sequencer_.is_evicted()) {

@@ -70,7 +70,12 @@ public:
     return seen_ - position();
   }
 
-  // Is everything below `position` there? May be asked by another thread while this reader exists.
+  // Is everything below `position` published, whether or not those that this reader follows have released it? May be
+  // asked by another thread while this reader exists.
+  [[nodiscard]] bool is_published(std::uint64_t position) const noexcept {
+    return !is_before(lines_.producer->cursor.template observe<A>(), position);
+  }
+  // Is everything below `position` there? Likewise.
   [[nodiscard]] bool is_there(std::uint64_t position) const noexcept {
     const auto cursor = lines_.producer->cursor.template observe<A>();
     return !is_before(follows_nobody() ? cursor : least_followed(cursor), position);

@@ -165,6 +165,83 @@ TEST_CASE("lossy subscriber: it never holds the publisher back, and is told what
   CHECK(read + in.missed() == 1'000); // each takes one block
 }
 
+TEST_CASE("lossy subscriber: of a channel with several publishers, it holds up none of them") { // T9
+  const ScratchChannel channel;
+  SharedPublisher<Tick> one(channel.place(), small_ring());
+  std::optional<SharedPublisher<Tick>> two(std::in_place, channel.place(), small_ring());
+  SharedLossySubscriber<Tick> in(channel.place(), {.id = "lossy"});
+  for (std::uint64_t i = 0; i < 1'000; ++i) {
+    REQUIRE(one.try_publish(tick_of(0, i)) == PublishResult::published);
+    REQUIRE(two->try_publish(tick_of(1, i)) == PublishResult::published);
+  }
+  std::uint64_t read = 0;
+  std::array<std::uint64_t, 2> last{};
+  const auto take = [&](const Tick& got) {
+    CHECK(got.twice == 2 * got.number);
+    last[got.number >> 32] = got.number & 0xffff'ffffU;
+    ++read;
+  };
+  CHECK(in.poll(take).ended == frame::ReadResult::lapped);
+  while (in.poll(take).messages != 0) {
+  }
+  CHECK(last == std::array<std::uint64_t, 2>{999, 999});
+  CHECK(read + in.missed() == 2'000); // each takes one block
+  two.reset();
+  const auto published = one.publish(tick_of(0, 1'000));
+  CHECK(published == PublishResult::published);
+  CHECK(in.wait(in_seconds(60)) == WaitResult::ready);
+  CHECK(in.poll(take).messages == 1);
+}
+
+TEST_CASE("lossy subscriber: of a channel with several publishers, whole messages, and an end when the last is gone") {
+  const ScratchChannel channel;
+  SharedFramePublisher keeper(channel.place(), small_ring());
+  constexpr std::uint64_t enough = 5'000 / ringfleet::test::scale_down;
+  const pid_t reader = fork_child([&] {
+    SharedLossyFrameSubscriber far(channel.place());
+    std::uint64_t torn = 0;
+    for (std::uint64_t read = 0; read < enough;) {
+      if (far.wait(in_seconds(60)) != WaitResult::ready) {
+        return 2;
+      }
+      read += far.poll([&](const frame::View& view) {
+                   for (const auto byte : view.bytes) {
+                     torn += byte == view.bytes.front() ? 0 : 1;
+                   }
+                 })
+                  .messages;
+    }
+    return torn == 0 ? 0 : 1;
+  });
+  const auto publish = [&](unsigned stream) {
+    return fork_child([&] {
+      SharedFramePublisher out(channel.place(), small_ring());
+      std::vector<std::byte> bytes(2'000); // some in fragments
+      for (std::uint64_t i = 0;; ++i) {
+        std::fill(bytes.begin(), bytes.end(), static_cast<std::byte>(i + stream));
+        (void)out.try_publish(std::span(bytes).first(1 + i * 37 % bytes.size()));
+      }
+      return 0;
+    });
+  };
+  const std::array<pid_t, 2> writers{publish(0), publish(1)};
+  CHECK(wait_for_child(reader).code == 0);
+  SharedLossyFrameSubscriber in(channel.place());
+  for (const auto writer : writers) {
+    ::kill(writer, SIGKILL);
+    wait_for_child(writer);
+  }
+  {
+    SharedFramePublisher gone(std::move(keeper));
+  }
+  WaitResult waited = WaitResult::ready;
+  while (waited == WaitResult::ready) {
+    in.poll([](const frame::View&) {});
+    waited = in.wait(in_seconds(60));
+  }
+  CHECK(waited == WaitResult::detached);
+}
+
 TEST_CASE("lossy subscriber: whatever the speed of the publisher, what it gets is whole") { // T9
   const ScratchChannel channel;
   PublisherOptions options = small_ring();

@@ -23,11 +23,12 @@ void allow_one_call() {
   A::allow(capacity * 16 * 10 + 1'000);
 }
 
-template <class Image, class Reader>
+template <class Image, class Reader, class Lossy>
 class ReadersOf {
 public:
   explicit ReadersOf(Image& image)
-      : image_(image), reader_(join(0)), blocks_(join(1)), frames_(blocks_, small_reader) {}
+      : image_(image), reader_(join(0)), blocks_(join(1)), frames_(blocks_, small_reader),
+        lossy_blocks_(*Lossy::join(image.memory(), 3, {}, spins)), lossy_frames_(lossy_blocks_, small_reader) {}
 
   void poll(std::uint64_t max) {
     std::uint64_t seen = 0;
@@ -50,11 +51,23 @@ public:
     const auto result = frames_.poll([&](const frame::View& view) { check(view.bytes); });
     require(result.messages <= capacity, "no more messages than blocks");
   }
+  void lossy() {
+    frame::View view;
+    if (lossy_frames_.read(view) == frame::ReadResult::message) {
+      touch(view.bytes);
+    }
+  }
   void newcomer(ring::JoinFrom from, std::uint64_t position) {
     if (auto joined = Reader::join(image_.memory(), 2, {.from = from, .position = position}, spins)) {
       frame::FrameReader<Reader, A> reader(*joined, small_reader);
       (void)reader.poll([&](const frame::View& view) { check(view.bytes); });
       require(joined->available() <= capacity, "a newcomer sees no more than a ring has");
+    }
+    if (auto joined = Lossy::watch(image_.memory(), {.from = from, .position = position}, spins)) {
+      require(joined->poll([](const FrameBlock& block) { touch(std::as_bytes(std::span(&block, 1))); }).count <=
+                      capacity ||
+                  joined->lost() != 0,
+              "a lossy newcomer sees no more than a ring has");
     }
   }
 
@@ -70,6 +83,8 @@ private:
   Reader reader_;
   Reader blocks_;
   frame::FrameReader<Reader, A> frames_;
+  Lossy lossy_blocks_;
+  frame::LossyFrameReader<Lossy, A> lossy_frames_;
 };
 
 template <class Image, class Readers>
@@ -80,6 +95,7 @@ case slots: scribble(image.slots(), input); break;
   case poll: readers.poll(input.take<std::uint8_t>()); break;
   case polled_frames: readers.polled_frames(); break;
   case available: readers.available(); break;
+  case lossy: readers.lossy(); break;
   case newcomer: {
     const auto from = static_cast<ring::JoinFrom>(input.take<std::uint8_t>() % 3);
     readers.newcomer(from, input.take<std::uint64_t>());
@@ -91,11 +107,8 @@ case slots: scribble(image.slots(), input); break;
 
 void with_one_producer(Input& input) {
   using Image = RingImage<OneProducerWords, capacity>;
-  using Lossy = ring::LossyReader<FrameBlock, A>;
   Image image(first_position(input));
-  ReadersOf<Image, ring::Reader<FrameBlock, A>> readers(image);
-  auto lossy_blocks = *Lossy::join(image.memory(), 3, {}, spins);
-  frame::LossyFrameReader<Lossy, A> lossy_reader(lossy_blocks, small_reader);
+  ReadersOf<Image, ring::Reader<FrameBlock, A>, ring::LossyReader<FrameBlock, A>> readers(image);
   while (!input.empty()) {
     allow_one_call();
     const auto step = static_cast<Step>(input.take<std::uint8_t>() % steps);
@@ -108,11 +121,6 @@ void with_one_producer(Input& input) {
       store_header(image.memory().slots[index], frame::header_of(begin, frame::RecordForm::data, length - 16, 1));
       producer.limit.publish(begin + blocks + capacity);
       producer.cursor.publish(begin + blocks);
-    } else if (step == lossy) {
-      frame::View view;
-      if (lossy_reader.read(view) == frame::ReadResult::message) {
-        touch(view.bytes);
-      }
     } else {
       run_step(step, image, readers, input);
     }
@@ -122,7 +130,7 @@ void with_one_producer(Input& input) {
 void with_many_producers(Input& input) {
   using Image = RingImage<ManyProducersWords<capacity>, capacity>;
   Image image(first_position(input));
-  ReadersOf<Image, ring::SharedReader<FrameBlock, A>> readers(image);
+  ReadersOf<Image, ring::SharedReader<FrameBlock, A>, ring::SharedLossyReader<FrameBlock, A>> readers(image);
   while (!input.empty()) {
     allow_one_call();
     const auto step = static_cast<Step>(input.take<std::uint8_t>() % steps);
@@ -165,7 +173,10 @@ std::vector<Bytes> ringfleet::fuzz::seeds() {
       input.add(many).add(static_cast<std::uint8_t>(start));
       for (std::uint8_t blocks = 0; blocks < 8; ++blocks) {
         input.add(publish).add(blocks).add(poll).add(std::uint8_t{20}).add(polled_frames);
-        input.add(many ? available : lossy).add(newcomer).add(std::uint8_t(blocks % 3)).add(std::uint64_t{blocks});
+        input.add(blocks % 2 == 0 ? available : lossy)
+            .add(newcomer)
+            .add(std::uint8_t(blocks % 3))
+            .add(std::uint64_t{blocks});
       }
       all.push_back(input.make());
     }

@@ -10,6 +10,7 @@ from mutant import Mutant, Proof
 
 ring = Proof("tests/explore/explore_ring_test", ("ring_test.cpp",))
 shared = Proof("tests/explore/explore_shared_ring_test", ("shared_ring_test.cpp",))
+shared_lossy = Proof("tests/explore/explore_shared_ring_test", ("shared_lossy_test.cpp",))
 members = Proof("tests/explore/explore_members_test", ("member_test.cpp",))
 loans = Proof("tests/explore/explore_loan_test", ("loan_test.cpp",))
 lane_handles = ("call/caller_lane.cpp", "call/server_lane.cpp")
@@ -22,6 +23,7 @@ lane_hostile = Proof("tests/call/call_hostile_test", ("lane_hostile_test.cpp",),
 frames = Proof("tests/frame/frame_test", ("frame_test.cpp", "../allocations.cpp"))
 frame_model = Proof("tests/frame/frame_test", ("frame_model_test.cpp", "../allocations.cpp"))
 frame_loans = Proof("tests/frame/frame_test", ("loan_test.cpp", "../allocations.cpp"))
+shared_frame_lossy = Proof("tests/frame/frame_test", ("shared_lossy_test.cpp", "../allocations.cpp"))
 frame_lossy = Proof("tests/frame/frame_test", ("lossy_test.cpp", "../allocations.cpp"))
 hostile_frames = Proof("tests/frame/frame_test", ("frame_hostile_test.cpp", "../allocations.cpp"))
 ring_members = Proof("tests/ring/ring_test", ("member_test.cpp",))
@@ -180,6 +182,37 @@ MUTANTS = [
     Mutant("shared.release_beyond_the_border", "check", "ring/shared_reader_sequencer.hpp",
            "    const auto border = position_ == seen_ ? seen_ : border_before(position_);",
            "    const auto border = position_;", shared_stream),
+    Mutant("shared_lossy.does_not_check", "check", "ring/shared_lossy_sequencer.hpp",
+           "    return !is_lapped(position_);", "    return true;", shared_lossy),
+    Mutant("shared_lossy.checks_what_is_finished", "check", "ring/shared_lossy_sequencer.hpp",
+           "    return is_before(position, A::load_acquire(lines_.shared->limit) - lines_.capacity());",
+           "    return is_before(position, A::load_acquire(lines_.shared->finished) - lines_.capacity());", shared_lossy),
+    Mutant("shared_lossy.check_off_by_one", "check", "ring/shared_lossy_sequencer.hpp",
+           "    return is_before(position, A::load_acquire(lines_.shared->limit) - lines_.capacity());",
+           "    return is_before(position + 1, A::load_acquire(lines_.shared->limit) - lines_.capacity());", shared_lossy),
+    Mutant("shared_lossy.lap_not_looked_for", "check", "ring/shared_lossy_sequencer.hpp",
+           "      return is_lapped(position_) ? lines_.capacity() + 1 : 0;", "      return 0;", shared_lossy),
+    Mutant("shared_lossy.sleeps_over_a_lap", "check", "ring/shared_lossy_sequencer.hpp",
+           "    return fate == Fate::committed || fate == Fate::aborted || is_lapped(position);",
+           "    return fate == Fate::committed || fate == Fate::aborted;", shared_lossy),
+    Mutant("shared_lossy.aborted_not_skipped", "help", "ring/shared_lossy_sequencer.hpp",
+           "    begin_at(claim.end());\n    return true;", "    return false;", shared_lossy),
+    Mutant("shared_lossy.reads_the_aborted", "check", "ring/shared_lossy_sequencer.hpp",
+           "    if (claim.fate == Fate::committed) {\n      seen_ = claim.end();",
+           "    if (claim.fate == Fate::committed || claim.fate == Fate::aborted) {\n      seen_ = claim.end();",
+           shared_lossy),
+    Mutant("shared_lossy.reads_the_unfinished", "check", "ring/shared_lossy_sequencer.hpp",
+           "    if (claim.fate == Fate::committed) {\n      seen_ = claim.end();",
+           "    if (claim.fate == Fate::committed || claim.fate == Fate::claimed) {\n      seen_ = claim.end();",
+           shared_lossy),
+    Mutant("shared_lossy.goes_on_inside_a_claim", "value", "ring/shared_claims.hpp",
+           "  return next_claim<A>(lines, walk_begin(safe, latest, lines.capacity()), latest).begin;",
+           "  return walk_begin(safe, latest, lines.capacity());", shared_lossy),
+    Mutant("shared_lossy.loss_not_counted", "value", "ring/shared_lossy_sequencer.hpp",
+           "    lost_ += gap;\n", "", shared_lossy),
+    Mutant("shared_lossy.record_over_a_skipped_claim", "check", "frame/lossy_frame_reader.hpp",
+           "      if (rest != ring::ReadResult::ok || reader_.position() != position + blocks) {",
+           "      if (rest != ring::ReadResult::ok) {", shared_frame_lossy),
 
     # Members and the owner line.
     Mutant("member.dead_gate_not_taken_away", "help", "ring/member_protocol.hpp",

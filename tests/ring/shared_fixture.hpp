@@ -3,6 +3,7 @@
 // A ring with many producers in plain memory, mapped once, so that ThreadSanitizer sees all sides.
 
 #include "ring_fixture.hpp"
+#include "ringfleet/ring/lossy_reader.hpp"
 #include "ringfleet/ring/shared_producer.hpp"
 #include "ringfleet/ring/shared_reader.hpp"
 
@@ -34,6 +35,9 @@ public:
   }
   SharedReader<T> reader(std::size_t line, const JoinOptions& join = {}, const BarrierOptions& options = parks) {
     return *SharedReader<T>::join(memory(), line, join, options);
+  }
+  SharedLossyReader<T> lossy(std::size_t line, const LossyOptions& lossy = {}, const BarrierOptions& options = parks) {
+    return *SharedLossyReader<T>::join(memory(), line, lossy, options);
   }
 
 private:

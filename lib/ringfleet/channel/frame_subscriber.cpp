@@ -283,5 +283,6 @@ std::uint64_t BasicFrameSubscriber<Kind>::position() const noexcept {
 template class BasicFrameSubscriber<Reliable>;
 template class BasicFrameSubscriber<ReliableOfMany>;
 template class BasicFrameSubscriber<Lossy>;
+template class BasicFrameSubscriber<LossyOfMany>;
 
 } // namespace ringfleet::channel

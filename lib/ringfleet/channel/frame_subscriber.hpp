@@ -120,9 +120,11 @@ private:
 extern template class BasicFrameSubscriber<Reliable>;
 extern template class BasicFrameSubscriber<ReliableOfMany>;
 extern template class BasicFrameSubscriber<Lossy>;
+extern template class BasicFrameSubscriber<LossyOfMany>;
 
 using FrameSubscriber = BasicFrameSubscriber<Reliable>;
 using SharedFrameSubscriber = BasicFrameSubscriber<ReliableOfMany>; // of a SharedFramePublisher
 using LossyFrameSubscriber = BasicFrameSubscriber<Lossy>;
+using SharedLossyFrameSubscriber = BasicFrameSubscriber<LossyOfMany>; // of a SharedFramePublisher
 
 } // namespace ringfleet::channel

@@ -71,10 +71,13 @@ struct ReliableReading : Kind {
 using Reliable = ReliableReading<OneProducer>;
 using ReliableOfMany = ReliableReading<ManyProducers>;
 
-struct Lossy : OneProducer {
+template <class Kind, class Reader>
+struct LossyReading : Kind {
   static constexpr auto role = ring::MemberRole::lossy;
-  using RingReader = ring::LossyReader<frame::FrameBlock>;
+  using RingReader = Reader;
   using FrameReader = frame::LossyFrameReader<RingReader>;
 };
+using Lossy = LossyReading<OneProducer, ring::LossyReader<frame::FrameBlock>>;
+using LossyOfMany = LossyReading<ManyProducers, ring::SharedLossyReader<frame::FrameBlock>>;
 
 } // namespace ringfleet::channel

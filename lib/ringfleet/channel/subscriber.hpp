@@ -141,11 +141,14 @@ template <codec::Message T>
 using SharedSubscriber = BasicSubscriber<T, SharedFrameSubscriber>; // of SharedPublisher<T>
 template <codec::Message T>
 using LossySubscriber = BasicSubscriber<T, LossyFrameSubscriber>; // never holds the publisher back; may be lapped
+template <codec::Message T>
+using SharedLossySubscriber = BasicSubscriber<T, SharedLossyFrameSubscriber>; // likewise, of SharedPublisher<T>
 
 } // namespace ringfleet::channel
 
 namespace ringfleet {
 using channel::LossySubscriber;
+using channel::SharedLossySubscriber;
 using channel::SharedSubscriber;
 using channel::Subscriber;
 } // namespace ringfleet

@@ -21,8 +21,9 @@
 
 namespace ringfleet::frame {
 
-// One thread of one process at a time. `R` is ring::LossyReader<FrameBlock>; it must outlive this, and nobody else may
-// read through it. Allocates when it is made, never later. `held_views` means nothing here.
+// One thread of one process at a time. `R` is ring::LossyReader<FrameBlock> or ring::SharedLossyReader<FrameBlock>; it
+// must outlive this, and nobody else may read through it. Allocates when it is made, never later. `held_views` means
+// nothing here.
 template <class R, class A = Atomics>
 class LossyFrameReader {
 public:
@@ -43,11 +44,11 @@ public:
     reassembler_.release(assembled_);
     // As much as a ring holds, so that a writer that is always ahead cannot keep us here.
     for (std::uint64_t looked = 0; looked < capacity_;) {
-      const auto position = reader_.position();
       const auto copied = reader_.read(std::span(record_).first(1));
       if (copied.result != ring::ReadResult::ok) {
         return ended(copied.result);
       }
+      const auto position = reader_.position() - 1; // aborted claims were skipped
       const auto header = load_header<A>(record_[0]);
       const auto fault = check_record(header, position, position + capacity_, capacity_);
       if (fault != RecordFault::none) {
@@ -61,7 +62,7 @@ public:
       const auto blocks = blocks_of(header.length);
       looked += blocks;
       const auto rest = copy_rest(blocks);
-      if (rest != ring::ReadResult::ok) {
+      if (rest != ring::ReadResult::ok || reader_.position() != position + blocks) {
         return rest == ring::ReadResult::lapped ? ended(rest) : malformed(RecordFault::length);
       }
       const auto result = blocks > record_.size() && header.form != RecordForm::padding

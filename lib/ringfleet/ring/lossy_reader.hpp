@@ -1,12 +1,14 @@
 #pragma once
 
-// The handle of a lossy reader of a ring of T: it never holds the producer back, gets copies that were proven intact,
-// and is told exactly how much it missed.
+// The handle of a lossy reader of a ring of T, with one producer or with many: it never holds anybody back, gets copies
+// that were proven intact, and is told exactly how much it missed.
 
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/ring/barrier.hpp"
 #include "ringfleet/ring/lossy_sequencer.hpp"
 #include "ringfleet/ring/ring_memory.hpp"
+#include "ringfleet/ring/shared_lossy_sequencer.hpp"
+#include "ringfleet/ring/shared_ring.hpp"
 #include "ringfleet/ring/word_copy.hpp"
 
 #include <algorithm>
@@ -25,36 +27,36 @@ struct Copied {
 
 // One thread of one process at a time; stop() from any thread. The memory must outlive it. Leaves when it ends. Its
 // death harms nobody.
-template <WordCopyable T, class A = Atomics>
-class LossyReader {
+template <WordCopyable T, class A, class Memory, class Sequencer>
+class BasicLossyReader {
 public:
   // Takes a line that nobody else uses. Empty when it is taken, or when the position lies in the future.
-  [[nodiscard]] static std::optional<LossyReader> join(const RingMemory<T>& memory, std::size_t line,
-                                                       const LossyOptions& lossy = {},
-                                                       const BarrierOptions& options = {}) {
-    return made_of(memory, LossySequencer<A>::join(memory.lines(), line, lossy), options);
+  [[nodiscard]] static std::optional<BasicLossyReader>
+  join(const Memory& memory, std::size_t line, const LossyOptions& lossy = {}, const BarrierOptions& options = {}) {
+    return made_of(memory, Sequencer::join(memory.lines(), line, lossy), options);
   }
   // Without a line: unseen and unlimited in number, reads a read-only mapping, but never parks: wait() spins.
-  [[nodiscard]] static std::optional<LossyReader> watch(const RingMemory<T>& memory, const LossyOptions& lossy = {},
-                                                        BarrierOptions options = {}) {
+  [[nodiscard]] static std::optional<BasicLossyReader> watch(const Memory& memory, const LossyOptions& lossy = {},
+                                                             BarrierOptions options = {}) {
     options.waiting = Waiting::spin;
-    return made_of(memory, LossySequencer<A>::watch(memory.lines(), lossy), options);
+    return made_of(memory, Sequencer::watch(memory.lines(), lossy), options);
   }
-  LossyReader(LossyReader&& other) noexcept
+  BasicLossyReader(BasicLossyReader&& other) noexcept
       : sequencer_(other.sequencer_), slots_(std::exchange(other.slots_, nullptr)), mask_(other.mask_),
         barrier_(std::move(other.barrier_)) {}
-  LossyReader& operator=(LossyReader&& other) noexcept {
-    LossyReader moved(std::move(other));
+  BasicLossyReader& operator=(BasicLossyReader&& other) noexcept {
+    BasicLossyReader moved(std::move(other));
     std::swap(sequencer_, moved.sequencer_);
     std::swap(slots_, moved.slots_);
     std::swap(mask_, moved.mask_);
     std::swap(barrier_, moved.barrier_);
     return *this;
   }
-  ~LossyReader() { leave(); }
+  ~BasicLossyReader() { leave(); }
 
-  // Copies what is there, at most copies.size() elements. Never waits, no system call. `ok`, `empty`, `lapped` (nothing
-  // was copied), `detached`.
+  // Copies what is there, at most copies.size() elements; they end at position(). Never waits, no system call. `ok`,
+  // `empty`, `lapped` (nothing was copied), `detached`. Of a ring with many producers aborted claims are skipped first,
+  // and what they had between two pieces that are there ends the copy.
   [[nodiscard]] Copied read(std::span<T> copies) noexcept {
     const auto published = sequencer_.published();
     if (published == 0) {
@@ -88,8 +90,15 @@ public:
 
   // Waits until there is something to read. `detached`: nothing is left, and nothing more will come.
   [[nodiscard]] BarrierResult wait(MonotonicNs deadline) {
-    const auto result = barrier_.wait<A>(ElementAwaited{*this, position() + 1}, deadline);
-    return result == BarrierResult::reached && sequencer_.published() == 0 ? BarrierResult::detached : result;
+    for (;;) {
+      const auto result = barrier_.wait<A>(next_awaited(), deadline);
+      if (result != BarrierResult::reached || sequencer_.published() != 0) {
+        return result;
+      }
+      if (is_over() && sequencer_.published() == 0) {
+        return BarrierResult::detached;
+      }
+    }
   }
 
   // Nothing else may be called afterwards; more than once is fine.
@@ -100,7 +109,10 @@ public:
   }
   // What wait() waits for: for waits over several readers (fan_in.hpp), or by another thread (event_reader.hpp).
   // Reading may go on meanwhile.
-  [[nodiscard]] Awaited auto next_awaited() const noexcept { return ElementAwaited{*this, position() + 1}; }
+  [[nodiscard]] Awaited auto next_awaited() noexcept {
+    const bool is_there = sequencer_.published() != 0;
+    return ElementAwaited{*this, sequencer_.seen(), is_there};
+  }
 
   // Any thread: ends waits with `stopped`, until resume().
   void stop() noexcept { barrier_.stop<A>(); }
@@ -117,38 +129,45 @@ private:
   static constexpr std::size_t copied_bytes = 2048; // stays in the first cache beside what the handler touches
 
   struct ElementAwaited {
-    const LossyReader& reader;
-    std::uint64_t position; // what lies below it is awaited
+    const BasicLossyReader& reader;
+    std::uint64_t position;
+    bool is_there; // something can be read before it
 
-    [[nodiscard]] bool is_over() const noexcept { return reader.sequencer_.is_there(position) || reader.is_over(); }
-    void announce() const noexcept { announce_wait<A>(reader.sequencer_.own()->awaited_cursor, position); }
-    void collect(BellList& bells) const noexcept { bells.add<A>(reader.sequencer_.lines().producer->bell); }
+    [[nodiscard]] bool is_over() const noexcept {
+      return is_there || reader.sequencer_.is_there(position) || reader.is_over();
+    }
+    void announce() const noexcept { announce_wait<A>(reader.sequencer_.own()->awaited_cursor, position + 1); }
+    void collect(BellList& bells) const noexcept { bells.add<A>(reader.sequencer_.bell()); }
   };
 
-  LossyReader(const RingMemory<T>& memory, const LossySequencer<A>& sequencer, const BarrierOptions& options)
+  BasicLossyReader(const Memory& memory, const Sequencer& sequencer, const BarrierOptions& options)
       : sequencer_(sequencer), slots_(memory.slots.data()), mask_(memory.slots.size() - 1), barrier_(options) {}
 
-  [[nodiscard]] static std::optional<LossyReader> made_of(const RingMemory<T>& memory,
-                                                          const std::optional<LossySequencer<A>>& sequencer,
-                                                          const BarrierOptions& options) {
+  [[nodiscard]] static std::optional<BasicLossyReader>
+  made_of(const Memory& memory, const std::optional<Sequencer>& sequencer, const BarrierOptions& options) {
     if (!sequencer) {
       return std::nullopt;
     }
-    return LossyReader(memory, *sequencer, options);
+    return BasicLossyReader(memory, *sequencer, options);
   }
   [[nodiscard]] bool is_over() const noexcept {
     const auto* dead = barrier_.options().dead;
     return sequencer_.is_closed() || (dead != nullptr && dead->observe<A>() != 0);
   }
-  [[nodiscard]] ReadResult idle_result() const noexcept {
+  [[nodiscard]] ReadResult idle_result() noexcept {
     // What was published before the end is read first.
     return is_over() && sequencer_.published() == 0 ? ReadResult::detached : ReadResult::empty;
   }
 
-  LossySequencer<A> sequencer_;
+  Sequencer sequencer_;
   const T* slots_;
   std::uint64_t mask_;
   Barrier barrier_;
 };
+
+template <WordCopyable T, class A = Atomics>
+using LossyReader = BasicLossyReader<T, A, RingMemory<T>, LossySequencer<A>>;
+template <WordCopyable T, class A = Atomics>
+using SharedLossyReader = BasicLossyReader<T, A, SharedRingMemory<T>, SharedLossySequencer<A>>;
 
 } // namespace ringfleet::ring

@@ -68,8 +68,10 @@ public:
   // How much has been published from position() on; more than the capacity when it was lapped.
   [[nodiscard]] std::uint64_t published() const noexcept { return cursor() - position_; }
 
-  // Is everything below `position` there? May be asked by another thread while this reader exists.
-  [[nodiscard]] bool is_there(std::uint64_t position) const noexcept { return !is_before(cursor(), position); }
+  // The position whose element is waited for when nothing is published from position() on.
+  [[nodiscard]] std::uint64_t seen() const noexcept { return position_; }
+  // Is the element at `position` there? May be asked by another thread while this reader exists.
+  [[nodiscard]] bool is_there(std::uint64_t position) const noexcept { return is_before(position, cursor()); }
 
   // After copying from position() on: was it intact? Then it was intact behind it, too. If not, nothing that was copied
   // may be used: resume().
@@ -99,6 +101,8 @@ public:
   [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
   [[nodiscard]] std::uint64_t laps() const noexcept { return laps_; }
   [[nodiscard]] ReaderLines* own() const noexcept { return own_; }
+  // Rings when something is published.
+  [[nodiscard]] const std::uint32_t& bell() const noexcept { return lines_.producer->bell; }
   [[nodiscard]] const RingLines& lines() const noexcept { return lines_; }
 
 private:

@@ -142,6 +142,33 @@ template <class A = Atomics>
   return position;
 }
 
+// Where the oldest claim begins of which nothing can be overwritten while the limit stands still. The limit before the
+// tail: it never lets anybody write over a claim that is later than the tail which was seen by whoever stated it. Never
+// more than a lap behind the latest claim, unless somebody made the words up.
+template <class A = Atomics>
+[[nodiscard]] std::uint64_t oldest_claim(const SharedRingLines& lines) noexcept {
+  const auto safe = A::load_acquire(lines.shared->limit) - lines.capacity();
+  const auto latest = latest_claim<A>(lines);
+  return next_claim<A>(lines, walk_begin(safe, latest, lines.capacity()), latest).begin;
+}
+
+// Where the claim begins that holds `position`, or an earlier one that is not finished; looked for from `oldest` on,
+// where a claim begins. When the ring moves on meanwhile, it may be a later one.
+template <class A = Atomics>
+[[nodiscard]] std::uint64_t claim_holding(const SharedRingLines& lines, std::uint64_t position,
+                                          std::uint64_t oldest) noexcept {
+  const auto latest = latest_claim<A>(lines);
+  auto begin = walk_begin(oldest, latest, lines.capacity());
+  while (is_before(begin, position)) {
+    const auto claim = next_claim<A>(lines, begin, latest);
+    if (claim.length == 0 || claim.fate == Fate::claimed || is_before(position, claim.end())) {
+      return claim.begin;
+    }
+    begin = claim.end();
+  }
+  return begin;
+}
+
 // Producers only, with proof that every process which ever had `identity` under this number is dead, or as the new
 // holder before the first claim: aborts what that owner had claimed and not finished. Returns how many claims that
 // were; then ring the bell. Any number of survivors may do this at once, and again.

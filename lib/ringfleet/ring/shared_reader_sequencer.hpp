@@ -129,17 +129,14 @@ private:
     // SYNC ring.join: barrier between the gate and the limit; pairs with the barrier in SharedSequencer::extend.
     A::store_load_barrier();
     // Nothing from here on is overwritten before this reader has released it.
-    const auto safe = A::load_acquire(lines_.shared->limit) - lines_.capacity();
-    const auto latest = latest_claim<A>(lines_);
-    // Never more than a lap behind the latest claim, unless somebody made the words up.
-    const auto oldest = next_claim<A>(lines_, walk_begin(safe, latest, lines_.capacity()), latest).begin;
+    const auto oldest = oldest_claim<A>(lines_);
     auto begin = oldest;
     if (options.from == JoinFrom::latest) {
       const auto unfinished = first_unfinished<A>(lines_);
       begin = is_before(unfinished, oldest) ? oldest : unfinished;
     } else if (options.from == JoinFrom::sequence) {
       missed_ = is_before(options.position, oldest) ? oldest - options.position : 0;
-      begin = claim_holding(options.position, oldest, latest);
+      begin = claim_holding<A>(lines_, options.position, oldest);
     }
     A::step("shared.begin_found");
     if (begin != first_shown_) {
@@ -148,18 +145,6 @@ private:
     gate_.begun();
     position_ = seen_ = begin;
     return true;
-  }
-  [[nodiscard]] std::uint64_t claim_holding(std::uint64_t position, std::uint64_t oldest,
-                                            const Claim& latest) const noexcept {
-    auto begin = oldest;
-    while (is_before(begin, position)) {
-      const auto claim = next_claim<A>(lines_, begin, latest);
-      if (claim.length == 0 || claim.fate == Fate::claimed || is_before(position, claim.end())) {
-        return claim.begin;
-      }
-      begin = claim.end();
-    }
-    return begin;
   }
 
   // From the gate on to the last border of two claims that is not behind `position`.

@@ -1,42 +1,22 @@
+#include "../exact_memory.hpp"
 #include "../seed.hpp"
 #include "lane_fixture.hpp"
 
 #include <doctest/doctest.h>
 
-#include <memory>
-#include <new>
 #include <random>
 
 using namespace ringfleet;
 using namespace ringfleet::call;
 using namespace ringfleet::call::test;
 
-// The peer's memory holds anything at all. Segments are exactly as long as they must be and lie on the heap, so that
-// AddressSanitizer sees an access one byte outside.
+// The peer's memory holds anything at all. Segments are exactly as long as they must be.
 
 namespace {
 
 constexpr LaneShape small{4, 64, 2};
 
-class ExactMemory {
-public:
-  explicit ExactMemory(std::size_t bytes)
-      : bytes_(bytes), memory_(static_cast<std::byte*>(::operator new(bytes, alignment)), Free{}) {
-    std::memset(memory_.get(), 0, bytes);
-  }
-  [[nodiscard]] std::span<std::byte> span() const noexcept { return {memory_.get(), bytes_}; }
-  [[nodiscard]] std::uint64_t& word(std::size_t index) const noexcept {
-    return reinterpret_cast<std::uint64_t*>(memory_.get())[index];
-  }
-
-private:
-  static constexpr std::align_val_t alignment{page_bytes};
-  struct Free {
-    void operator()(std::byte* memory) const noexcept { ::operator delete(memory, alignment); }
-  };
-  std::size_t bytes_;
-  std::unique_ptr<std::byte, Free> memory_;
-};
+using ringfleet::test::ExactMemory;
 
 struct ExactLane {
   explicit ExactLane(WaitMode mode = WaitMode::park)

@@ -1,5 +1,6 @@
 #include "frame_fixture.hpp"
 
+#include "../dying_atomics.hpp"
 #include "../seed.hpp"
 #include "ringfleet/os/mapping.hpp"
 
@@ -77,31 +78,7 @@ void fill_labelled(std::span<std::byte> bytes, const Label& label) {
   }
 }
 
-// The production policy, but its process dies just before one of its accesses.
-struct Dying : Atomics {
-  static inline std::uint64_t left = 0;
-
-  static void step(const char* /*name*/) noexcept {
-    if (left != 0 && --left == 0) {
-      (void)kill(getpid(), SIGKILL);
-    }
-  }
-  template <SharedWord T>
-  [[nodiscard]] static T load_acquire(const T& word) noexcept {
-    step("load");
-    return Atomics::load_acquire(word);
-  }
-  template <SharedWord T>
-  static void store_relaxed(T& word, T value) noexcept {
-    step("store");
-    Atomics::store_relaxed(word, value);
-  }
-  template <SharedWord T>
-  static void store_release(T& word, T value) noexcept {
-    step("store");
-    Atomics::store_release(word, value);
-  }
-};
+using Dying = ringfleet::test::DyingAtomics;
 
 constexpr std::uint64_t script_messages = 9;
 
@@ -116,7 +93,7 @@ constexpr std::uint64_t script_messages = 9;
     fill_labelled(bytes, {1, number});
     return bytes;
   };
-  Dying::left = dies_before;
+  Dying::steps_to_live = dies_before;
   (void)writer.write(labelled(0, 40));
   (void)writer.write(labelled(1, 100), {.publish = false});
   (void)writer.write(labelled(2, 600), {.publish = false});

@@ -6,7 +6,7 @@
 // A target is one file with LLVMFuzzerTestOneInput() and seeds(). libFuzzer drives it in `./dev fuzz`, driver.cpp in
 // every test run.
 
-#include "ringfleet/base/cache_line.hpp"
+#include "../exact_memory.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -103,23 +103,7 @@ inline void scribble(std::span<std::byte> memory, Input& input) {
   }
 }
 
-// Zeroed and page-aligned; AddressSanitizer sees an access one byte outside.
-class ExactMemory {
-public:
-  explicit ExactMemory(std::size_t bytes)
-      : bytes_(bytes), memory_(static_cast<std::byte*>(::operator new(bytes, alignment)), Free{}) {
-    std::memset(memory_.get(), 0, bytes);
-  }
-  [[nodiscard]] std::span<std::byte> span() const noexcept { return {memory_.get(), bytes_}; }
-
-private:
-  static constexpr std::align_val_t alignment{page_bytes};
-  struct Free {
-    void operator()(std::byte* memory) const noexcept { ::operator delete(memory, alignment); }
-  };
-  std::size_t bytes_;
-  std::unique_ptr<std::byte, Free> memory_;
-};
+using ringfleet::test::ExactMemory;
 
 [[nodiscard]] inline bool lies_in(std::span<const std::byte> part, std::span<const std::byte> whole) {
   const std::less_equal<const std::byte*> is_not_after;

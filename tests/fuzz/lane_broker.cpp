@@ -1,6 +1,5 @@
-// Runners and clients that answer anything in any order while lanes and arenas are made between them, seal what is not
-// theirs to seal, and write into the progress that the scheduler watches. The broker refuses or ignores it, and its
-// books stay right.
+// Runners and clients that answer anything in any order while lanes and arenas are made between them, refuse what they
+// have taken already, and seal what is not theirs to seal. The broker refuses or ignores it, and its books stay right.
 
 #include "ringfleet/fleet/detail/lane_broker.hpp"
 #include "input.hpp"
@@ -9,6 +8,8 @@
 #include "ringfleet/fleet/detail/channel_link.hpp"
 
 #include <chrono>
+#include <set>
+#include <utility>
 
 #include <fcntl.h>
 
@@ -64,6 +65,12 @@ public:
 private:
   void send(const call::ControlMessage& message, std::span<const int> descriptors) override {
     require(message.text.size() <= call::control_text_bytes_max, "a message fits its packet");
+    const std::pair arena(message.a, message.b);
+    if (message.type == call::ControlType::arena_ready) {
+      usable_.insert(arena);
+    }
+    require(message.type != call::ControlType::arena_offer || !usable_.contains(arena),
+            "the number of an arena in use is not given to another one");
     for (const int descriptor : descriptors) {
       kept_.emplace_back(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
     }
@@ -72,6 +79,7 @@ private:
     }
   }
   std::vector<os::Descriptor> kept_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> usable_; // lane, number
 };
 
 enum Step : std::uint8_t {
@@ -92,6 +100,9 @@ enum Step : std::uint8_t {
   runner_gone,
   dropped,
   hung,
+  refused_by_runner,
+  refused_by_client,
+  lane_refused,
   steps
 };
 
@@ -117,6 +128,9 @@ void run_step(fleet::LaneBroker& broker, Client& client, Input& input) {
   case runner_closed: broker.runner_closed(its); break;
   case runner_gone: broker.runner_gone(its, std::string(number * 600, 'x')); break;
   case dropped: broker.runner_dropped(its, lane); break;
+  case refused_by_runner: broker.arena_refused_by_runner(its, lane, number % 8, number >= 128); break;
+  case refused_by_client: broker.arena_refused_by_client(client, lane, number % 8, number >= 128); break;
+  case lane_refused: broker.client_refused(client, lane); break;
   default: {
     policy::OwnTime own(std::chrono::milliseconds(250));
     (void)broker.find_hung(own);
@@ -160,9 +174,22 @@ std::vector<Bytes> ringfleet::fuzz::seeds() {
   for (const auto step : {hung, runner_closed, client_gone, hung, dropped}) {
     add(step);
   }
+  // Refused on the way, and then once more when it is in use.
+  InputMaker refused;
+  const auto then = [&](Step step, std::uint8_t number) { refused.add(step).add(std::uint8_t{1}).add(number); };
+  for (const auto step : {connect, runner_mapped, client_mapped, runner_ready, client_ready}) {
+    then(step, 0);
+  }
+  then(wanted_by_client, 200);
+  then(refused_by_client, 129);
+  then(wanted_by_client, 200);
+  then(mapped_by_client, 1);
+  then(ready_at_runner, 1);
+  then(refused_by_runner, 1);
+  then(wanted_by_client, 200);
   InputMaker sealed;
   for (const auto step : {connect, seal, runner_mapped, client_mapped, runner_gone}) {
     sealed.add(step).add(std::uint8_t{1}).add(std::uint8_t{255});
   }
-  return {honest.make(), sealed.make()};
+  return {honest.make(), refused.make(), sealed.make()};
 }

@@ -88,7 +88,7 @@ struct BothSides {
 class Serving : public World {
 public:
   using Memory = LaneBytes;
-  Serving(Memory& memory, const Shape& shape) : memory_(memory), shape_(shape) {
+  Serving(Memory& memory, const Shape& shape) : shape_(shape) {
     std::memset(static_cast<void*>(&memory), 0, sizeof memory);
     lane_.emplace(memory, shape.position - shape.before);
     for (std::uint64_t i = 0; i < shape.before; ++i) {
@@ -141,7 +141,6 @@ public:
   std::uint64_t promised() const override { return shape_.closes ? 3 : 2; }
 
 private:
-  Memory& memory_;
   Shape shape_;
   std::optional<BothSides> lane_;
 };
@@ -150,7 +149,7 @@ private:
 class Calling : public World {
 public:
   using Memory = LaneBytes;
-  Calling(Memory& memory, const Shape& shape) : memory_(memory), shape_(shape) {
+  Calling(Memory& memory, const Shape& shape) : shape_(shape) {
     std::memset(static_cast<void*>(&memory), 0, sizeof memory);
     lane_.emplace(memory, shape.position - shape.before);
     for (std::uint64_t i = 0; i < shape.before; ++i) {
@@ -182,7 +181,6 @@ public:
   std::uint64_t promised() const override { return 1; }
 
 private:
-  Memory& memory_;
   Shape shape_;
   std::optional<BothSides> lane_;
 };

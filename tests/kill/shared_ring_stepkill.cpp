@@ -8,7 +8,6 @@
 #include "ringfleet/ring/shared_sequencer.hpp"
 #include "stepkill.hpp"
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>

@@ -9,7 +9,7 @@ class Proof:
 
     target: str  # path in the build folder
     sources: tuple  # relative to the folder of the target in tests/
-    library: tuple = ()  # sources of the library, relative to lib/ringfleet, that hold the code as the program uses it
+    linked: tuple = ()  # files of lib/ringfleet that hold the changed code as the program is linked with it
     preset: str = "plain"  # "tsan": the build folder of ThreadSanitizer
     is_doctest: bool = True  # with tests/main.cpp; else one of its own
 

@@ -6,8 +6,8 @@
 A mutant costs the compilation of one test program: the changed header lies in a folder of its own that comes first on
 the include path, the program is made again from the sources that the mutant names, and linked as the build folder
 links it. Nothing in the source tree or in the build folder's own targets is touched. A mutant is killed when the
-program fails, crashes or hangs. Without --sample all of them are tried; the seed of a
-sample is the commit's, so that every commit tries others and anybody can repeat it.
+program fails, crashes or hangs. Without --sample all of them are tried; the seed of a sample is the commit's, so that
+every commit tries others and anybody can repeat it.
 """
 
 import argparse
@@ -60,12 +60,13 @@ class Build:
                 return output
         raise Unusable(f"{target} has no source {source}")
 
-    def object_of_library(self, source):
+    def object_of_ours(self, source):
+        """The object of a file of ours in one of the static libraries."""
         wanted = LIBRARY / source
         for output, entry in self.compile.items():
             if pathlib.Path(self.folder, entry["file"]).resolve() == wanted:
                 return output
-        raise Unusable(f"the library has no source {source}")
+        raise Unusable(f"lib/ringfleet has no source {source}")
 
     def prepare(self, targets):
         """The unchanged programs: they make the libraries and generated headers that a mutant is linked with."""
@@ -95,7 +96,7 @@ def try_mutant(mutant, build):
         main = "../" * (depth - 1) + "main.cpp"
         sources = (*mutant.proof.sources, main) if mutant.proof.is_doctest else mutant.proof.sources
         outputs = [build.object_of(target, source) for source in sources]
-        outputs += [build.object_of_library(source) for source in mutant.proof.library]
+        outputs += [build.object_of_ours(source) for source in mutant.proof.linked]
         for number, output in enumerate(outputs):
             entry = build.compile[output]
             command = shlex.split(entry["command"])
@@ -116,8 +117,7 @@ def try_mutant(mutant, build):
         result = run(command, build.folder)
         if result.returncode != 0:
             raise Unusable(f"{mutant.name}: cannot link {target}\n{result.stdout[-2000:]}")
-        environment = dict(os.environ, RINGFLEET_TEST_QUICK="1")
-        environment.setdefault("TSAN_OPTIONS", "halt_on_error=1")
+        environment = {"TSAN_OPTIONS": "halt_on_error=1", **os.environ}
         # A group of its own: what a failed test has forked goes with it.
         child = subprocess.Popen([program, *(["--abort-after=1"] if mutant.proof.is_doctest else [])], cwd=scratch, env=environment,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -54,7 +54,8 @@ enum class ControlType : std::uint16_t {
   arena_wanted = 22,  // writer → S
   arena_open = 23,    // S → reader
   arena_ready = 24,   // reader → S, S → writer
-  arena_refused = 25, // S → writer: a, c; the limit is reached
+  arena_refused = 25, // S → writer: a, c: it does not come (limits, no memory there). Writer or reader → S: a, b, c = 1
+                      // from its writer: it could not be taken; before it is ready only
 
   probe = 30,     // S → R
   probed = 31,    // R → S: a = 0 or the health hook's code (as int64), text
@@ -78,7 +79,7 @@ enum class ControlType : std::uint16_t {
   lane_open_client = 48,   // S → C: a, fds: R, pidfd of the runner
   lane_ready_client = 49,  // C → S: a
   runner_died = 50,        // S → C: a = serial, text = cause
-  lane_retired = 51,       // S → C: a, text = why: an offered lane will never be opened
+  lane_retired = 51,       // S → C: a, text = why: an offered lane will never be opened. C → S: a: it cannot be taken
   lane_closed = 52,        // S → C: a: the runner has closed it; what it did not execute moves on
   route_changed = 53,      // S → C: a module failed, came back or went: look at the route again
   request = 60,            // operator → S: text = JSON

@@ -27,6 +27,15 @@ std::int32_t pid_of(std::uint64_t serial) noexcept {
   return static_cast<std::int32_t>(serial);
 }
 
+// No process has this pid, for sure.
+bool is_free(std::int32_t pid) noexcept {
+  try {
+    return pid > 0 && !os::identity_of(pid);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 // Counter files whose maker died before they were complete: "NAME+PID-COUNT.new".
 void remove_unfinished(const std::string& counters) {
   for (const auto& name : os::list_directory(counters)) {
@@ -36,7 +45,7 @@ void remove_unfinished(const std::string& counters) {
     }
     std::int32_t pid = 0;
     std::from_chars(name.data() + plus + 1, name.data() + name.size(), pid);
-    if (pid > 0 && !os::identity_of(pid)) {
+    if (is_free(pid)) {
       ::unlink(fmt::format("{}/{}", counters, name).c_str());
     }
   }
@@ -49,7 +58,7 @@ void remove_dead(const std::string& directory, std::string_view role, std::strin
       const auto file = counter::CounterSnapshot::read(path);
       // Who died before it said who it is has its pid in the serial.
       const bool is_dead = file.state == counter::OwnerState::dead ||
-                           (file.state == counter::OwnerState::starting && !os::identity_of(pid_of(file.serial)));
+                           (file.state == counter::OwnerState::starting && is_free(pid_of(file.serial)));
       if (is_dead && file.role == role && file.name == channel) {
         ::unlink(path.c_str());
       }

@@ -48,13 +48,17 @@ OwnerState state_of(const os::ProcessIdentity& owner, const memory::SegmentHeade
                                        .start_time_ticks = header.creator_start_ticks};
   // Nobody will attach to a file whose creator died before it could hand it over.
   const os::ProcessIdentity& judged = owner.pid == 0 ? creator : owner;
-  if (judged.pid <= 0 || os::liveness_of(judged) != os::Liveness::alive) {
-    return OwnerState::dead;
+  try {
+    if (judged.pid <= 0 || os::liveness_of(judged) != os::Liveness::alive) {
+      return OwnerState::dead;
+    }
+    if (owner.pid == 0) {
+      return OwnerState::starting;
+    }
+    return os::is_stopped(owner.pid) ? OwnerState::stopped : OwnerState::alive;
+  } catch (const Error&) {
+    return owner.pid == 0 ? OwnerState::starting : OwnerState::alive; // there is no proof that it is dead
   }
-  if (owner.pid == 0) {
-    return OwnerState::starting;
-  }
-  return os::is_stopped(owner.pid) ? OwnerState::stopped : OwnerState::alive;
 }
 
 void add_item(std::vector<SnapshotItem>& items, SnapshotItem&& item) {

@@ -69,11 +69,14 @@ public:
     position_ = position;
     line_->gate.template publish<A>(position);
   }
-  // The reader is in: from here on it can be told where it begins, and what was gone already. Release, so that it does
-  // not come before the gate; who reads it has proof that nobody writes it any more.
-  void begun() noexcept { A::store_release(line_->began, position_ + 1); }
+  // The reader is in: from here on it can be told where it begins, and what was gone already.
+  void begun() noexcept {
+    // SYNC ring.began: release; pairs with the acquire in MemberProtocol::has_moved. Publishes: the gate.
+    A::store_release(line_->began, position_ + 1);
+  }
   // The producer is not held back by this line any more, and somebody else may take it.
   void leave() noexcept {
+    // SYNC ring.began: release; as in begun(). Before the gate: whoever takes the line next has not begun.
     A::store_release(line_->began, std::uint64_t{0});
     line_->gate.template publish<A>(no_reader);
   }

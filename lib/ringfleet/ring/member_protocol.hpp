@@ -181,6 +181,7 @@ private:
   // Who died while coming in, or before it had released anything, goes on where it was to go on: what had been
   // overwritten by then it may not have been told.
   [[nodiscard]] bool has_moved(std::size_t line, std::uint64_t gate) const noexcept {
+    // SYNC ring.began: acquire; pairs with the release in Gate::begun. Its reader is dead, so the word is at rest.
     const auto began = A::load_acquire(readers_[line].began);
     return began != 0 && (gate != began - 1 || A::load_acquire(lines_[line].kept_position) == no_reader);
   }

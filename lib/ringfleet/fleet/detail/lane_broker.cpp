@@ -240,7 +240,7 @@ void LaneBroker::undo_arena(Lane& lane, bool of_client, std::uint32_t number) {
   const auto found = std::ranges::find_if(
       lane.arenas, [&](const Arena& arena) { return arena.of_client == of_client && arena.number == number; });
   std::uint32_t& count = of_client ? lane.client_arenas : lane.runner_arenas;
-  if (found == lane.arenas.end() || number != count) {
+  if (found == lane.arenas.end() || number != count || found->is_usable) {
     return;
   }
   const std::uint64_t bytes = found->bytes;
@@ -310,15 +310,27 @@ void LaneBroker::arena_mapped_by_client(ClientLink& client, std::uint64_t id, st
 }
 
 void LaneBroker::arena_ready_at_runner(Runner& runner, std::uint64_t id, std::uint32_t number) {
-  if (Lane* lane = find(id); lane != nullptr && lane->runner == &runner) {
+  if (Lane* lane = find(id); lane != nullptr && lane->runner == &runner && make_usable(*lane, true, number)) {
     lane->client->arena_usable(id, number);
   }
 }
 
 void LaneBroker::arena_ready_at_client(ClientLink& client, std::uint64_t id, std::uint32_t number) {
-  if (Lane* lane = find(id); lane != nullptr && lane->client == &client) {
+  if (Lane* lane = find(id); lane != nullptr && lane->client == &client && make_usable(*lane, false, number)) {
     lane->runner->send({ControlType::arena_ready, id, number});
   }
+}
+
+// False if its reader speaks of one that was never given to it, or speaks twice.
+bool LaneBroker::make_usable(Lane& lane, bool of_client, std::uint32_t number) {
+  const auto found = std::ranges::find_if(lane.arenas, [&](const Arena& arena) {
+    return arena.of_client == of_client && arena.number == number && !arena.descriptor && !arena.is_usable;
+  });
+  if (found == lane.arenas.end()) {
+    return false;
+  }
+  found->is_usable = true;
+  return true;
 }
 
 // ---- ends

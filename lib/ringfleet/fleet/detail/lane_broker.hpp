@@ -52,7 +52,7 @@ public:
   void arena_ready_at_runner(Runner& runner, std::uint64_t lane, std::uint32_t number);
   void arena_mapped_by_client(ClientLink& client, std::uint64_t lane, std::uint32_t number);
   void arena_ready_at_client(ClientLink& client, std::uint64_t lane, std::uint32_t number);
-  // They could not take it. `own`: it is the one that they were to write.
+  // They could not take it. `own`: it is the one that they were to write. Ignored once the arena is usable.
   void arena_refused_by_runner(const Runner& runner, std::uint64_t lane, std::uint32_t number, bool own);
   void arena_refused_by_client(const ClientLink& client, std::uint64_t lane, std::uint32_t number, bool own);
 
@@ -75,6 +75,7 @@ private:
     std::uint32_t number = 0;
     std::uint64_t bytes = 0;
     bool of_client = false;
+    bool is_usable = false;    // its writer was told so: nobody can refuse it any more
     os::Descriptor descriptor; // until it was handed over
   };
   struct Lane {
@@ -110,7 +111,7 @@ private:
   void undo_arena(Lane& lane, bool of_client, std::uint32_t number);
   Arena* begin_arena(Lane& lane, bool of_client, std::uint64_t bytes);
   Arena* find_arena(Lane& lane, bool of_client, std::uint32_t number);
-  void finish_arena(Lane& lane, bool of_client, std::uint32_t number);
+  [[nodiscard]] static bool make_usable(Lane& lane, bool of_client, std::uint32_t number);
 
   std::function<void()> on_change_;
   std::map<std::uint64_t, Lane> lanes_;

@@ -1,6 +1,7 @@
 #pragma once
 
-// The production policy, but its process dies just before one of its accesses to shared words, or at a named step.
+// The production policy, but its process dies just before one of its accesses to shared words, or at a named step; 0:
+// never.
 
 #include "ringfleet/base/atomics.hpp"
 
@@ -9,13 +10,13 @@
 
 #include <unistd.h>
 
-namespace ringfleet::ring::test {
+namespace ringfleet::test {
 
 struct DyingAtomics : Atomics {
   inline static std::uint64_t steps_to_live = 0;
 
   static void step(const char* /*name*/) noexcept {
-    if (--steps_to_live == 0) {
+    if (steps_to_live != 0 && --steps_to_live == 0) {
       (void)::kill(::getpid(), SIGKILL);
     }
   }
@@ -51,4 +52,4 @@ struct DyingAtomics : Atomics {
   }
 };
 
-} // namespace ringfleet::ring::test
+} // namespace ringfleet::test

@@ -127,6 +127,13 @@ class FrontDoor(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stdout.splitlines()[-2:], ["1 skipped", "7 passed, 2 failed"])
 
+    def test_what_failed_is_said_once_more_before_the_sum(self):
+        (self.folder / "sums").write_text("1/2 tests / ring   FAIL   0.10s\nring_test.cpp:7: wrong\n2/2 tests / os   OK   0.10s\n"
+                                          "Summary of Failures:\n1/2 tests / ring FAIL 0.10s\n" + SUMS.format(ok=1, fail=1, skip=0))
+        result, _ = self.dev("test", TEST_STATUS="1")
+        self.assertEqual(result.stdout.splitlines()[-4:], ["== what failed", "build: 1/2 tests / ring   FAIL   0.10s",
+                                                           "ring_test.cpp:7: wrong", "1 passed, 1 failed"])
+
     def test_a_build_that_breaks_is_a_failure_and_not_nothing(self):
         result, _ = self.dev("test", NINJA_STATUS="1")
         self.assertEqual(result.returncode, 1)

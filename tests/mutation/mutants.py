@@ -302,9 +302,6 @@ MUTANTS = [
     Mutant("lane.finish_before_the_reply_is_stamped", "swap", "call/lane_server.hpp",
            "    A::step(\"lane.replying\");",
            "    finish(0);\n    A::step(\"lane.replying\");", call_kills),
-    Mutant("lane.claim_stores", "check", "call/lane_caller_impl.hpp",
-           "      } else if (A::compare_exchange(local(position).word, word, slot_word(position, SlotState::held))) {",
-           "      } else if (A::store_release(local(position).word, slot_word(position, SlotState::held)); true) {", slots),
     Mutant("lane.reply_before_its_words", "swap", "call/lane_server.hpp",
            "    auto& header = reply(position);\n    A::store_relaxed(header.payload, payload);",
            "    auto& header = reply(position);\n    A::store_release(header.stamp, position + 1);\n"

@@ -140,6 +140,7 @@ public:
     memory_.members[claim.line].kept_position = earlier->position();
     earlier->leave();
     protocol_.leave(claim.line, word, true, never);
+    line_ = claim.line;
   }
   void operate() override {
     const auto claim = protocol_.claim(id(), 0, nobody);
@@ -153,6 +154,10 @@ public:
     protocol_.leave(claim.line, word, ending_ == keeps_its_place, never);
   }
   void recover() override {
+    const auto gate = memory_.readers[line_].gate.observe();
+    if (ring::is_gating(gate) && gate != shape_.position - shape_.unread) {
+      released_ = gate;
+    }
     ring::MemberProtocol<> survivor(memory_.members, memory_.readers, the_survivor);
     for (std::size_t line = 0; line < ring_lines; ++line) {
       (void)survivor.settle(line, never,
@@ -172,6 +177,8 @@ public:
       const auto kept = claim.kept_position;
       if (kept - begin > shape_.count) {
         verdict.wrong = "the id comes back where it never was";
+      } else if (released_ && kept != *released_) {
+        verdict.wrong = "what it had released comes again";
       }
       verdict.outcome = kept == begin ? 0 : 1;
     } else if (claim.outcome != ring::ClaimOutcome::claimed || ending_ == keeps_its_place) {
@@ -197,6 +204,8 @@ private:
   ring::MemberProtocol<> protocol_;
   std::optional<RingProducer> producer_;
   std::optional<RingReader> witness_;
+  std::uint32_t line_ = 0;
+  std::optional<std::uint64_t> released_; // up to where, seen before anybody recovered
 };
 
 // The producer dies while it evicts a reader that holds it up; another one is there as well.

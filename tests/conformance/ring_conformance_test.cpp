@@ -14,18 +14,26 @@ using memory::Backing;
 namespace {
 
 template <class Run>
-void on_every_world(Run run) {
+void on_every_backing(Actors actors, Run run) {
   constexpr std::pair<Backing, const char*> backings[] = {
       {Backing::heap, "heap"}, {Backing::anonymous, "anonymous"}, {Backing::shm, "shm"}, {Backing::file, "file"}};
-  for (const auto actors : {Actors::threads, Actors::processes}) {
-    for (const auto& [backing, name] : backings) {
-      if (World::is_possible(backing, actors)) {
-        const std::string world = name + std::string(actors == Actors::threads ? ", threads" : ", processes");
-        CAPTURE(world);
-        World here(backing, actors);
-        CHECK(run(here) == 0);
-      }
+  for (const auto& [backing, name] : backings) {
+    if (World::is_possible(backing, actors)) {
+      CAPTURE(name);
+      World world(backing, actors);
+      CHECK(run(world) == 0);
     }
+  }
+}
+
+// The build file runs the two kinds of actor as tests of their own, by these names.
+template <class Run>
+void on_every_world(Run run) {
+  SUBCASE("between threads") {
+    on_every_backing(Actors::threads, run);
+  }
+  SUBCASE("between processes") {
+    on_every_backing(Actors::processes, run);
   }
 }
 

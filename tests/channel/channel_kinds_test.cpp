@@ -133,6 +133,28 @@ TEST_CASE("shared channel: when the last publisher goes, readers are told") {
   CHECK(count == 2);
 }
 
+TEST_CASE("shared channel: when its maker has died, whoever waits for a publisher has the others") { // T12, fault 44
+  const ScratchChannel channel;
+  const pid_t maker = fork_child([&] {
+    const SharedPublisher<Tick> out(channel.place(), small_ring());
+    for (;;) {
+      ::pause();
+    }
+    return 0;
+  });
+  SubscriberOptions options = from_oldest();
+  options.wait_for_publisher = std::chrono::seconds(20);
+  {
+    const SharedSubscriber<Tick> there(channel.place(), options); // so that it is the maker's
+  }
+  SharedPublisher<Tick> other(channel.place(), small_ring());
+  ::kill(maker, SIGKILL);
+  wait_for_child(maker);
+  SharedSubscriber<Tick> in(channel.place(), options);
+  CHECK(other.publish(tick(1)) == PublishResult::published);
+  CHECK(in.poll([](const Tick&) {}).messages == 1);
+}
+
 TEST_CASE("shared channel: an arena, or a subscriber for one publisher, is refused by name") { // T15
   const ScratchChannel channel;
   PublisherOptions options;

@@ -53,25 +53,29 @@ Production OwnerWatch::look() {
   return Production::running;
 }
 
-bool OwnerWatch::watch_living_owner(const Owner& owner) {
-  std::optional<os::Descriptor> pidfd;
-  if (space_.facts().producers == Producers::many) {
-    const auto lines = space_.shared_lines();
+std::optional<os::Descriptor> open_living_owner(const RingSpace& space, const Owner& owner) {
+  if (space.facts().producers == Producers::many) {
+    const auto lines = space.shared_lines();
+    std::optional<os::Descriptor> pidfd;
     for (std::uint32_t number = 1; number < owners_max && !pidfd; ++number) {
       if (const auto identity = Atomics::load_acquire(lines.owners->identity[number]); identity != 0) {
         pidfd = open_living_producer(identity);
       }
     }
+    if (pidfd) {
+      return pidfd;
+    }
     // Nobody has a number yet. Whoever made this generation may be about to take one, or have gone on to other things.
-    const auto& place = space_.place();
-    if (!pidfd && place.is_named() &&
-        os::FileLock::state_hint(place.path(detail::lock_part)) != os::FileLock::State::held) {
-      return false;
+    const auto& place = space.place();
+    if (place.is_named() && os::FileLock::state_hint(place.path(detail::lock_part)) != os::FileLock::State::held) {
+      return std::nullopt;
     }
   }
-  if (!pidfd) {
-    pidfd = open_living(ActorMark::of(owner.process));
-  }
+  return open_living(ActorMark::of(owner.process));
+}
+
+bool OwnerWatch::watch_living_owner(const Owner& owner) {
+  const auto pidfd = open_living_owner(space_, owner);
   if (!pidfd) {
     return false;
   }

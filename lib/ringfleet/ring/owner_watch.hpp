@@ -7,10 +7,12 @@
 #include "ringfleet/base/process_word.hpp"
 #include "ringfleet/memory/obituary.hpp"
 #include "ringfleet/memory/watcher.hpp"
+#include "ringfleet/os/descriptor.hpp"
 #include "ringfleet/ring/ring_space.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace ringfleet::ring {
 
@@ -19,6 +21,10 @@ enum class Production : std::uint8_t {
   detached, // nobody does; somebody may continue it
   replaced  // never again: another ring has the name now
 };
+
+// A pidfd of somebody who produces now: the one process, or where many do, any of them. Empty when nobody does.
+// `owner`: space.owner(), of this PID namespace. A few system calls, never blocks. Throws Error(no_descriptors).
+[[nodiscard]] std::optional<os::Descriptor> open_living_owner(const RingSpace& space, const Owner& owner);
 
 // One thread at a time; dead() may be read by any.
 class OwnerWatch {

@@ -5,10 +5,12 @@
 #include "ringfleet/os/file.hpp"
 #include "ringfleet/ring/detail/pid_scope.hpp"
 #include "ringfleet/ring/detail/space_parts.hpp"
-#include "ringfleet/ring/process_judge.hpp"
+#include "ringfleet/ring/owner_watch.hpp"
 #include "ringfleet/ring/ring_space.hpp"
 
+#include <array>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -70,19 +72,23 @@ auto look_until(const memory::Place& place, MonotonicNs deadline, AttachState& s
 }
 
 // A living owner, or the deadline. An owner that dies while we wait changes nothing here: the next one changes the
-// word.
+// word, and where many produce a newcomer rings their bell when it has its number.
 void await_owner(const RingSpace& space, MonotonicNs deadline) {
+  const auto* const bell = space.facts().producers == Producers::many ? &space.shared_lines().shared->bell : nullptr;
   while (true) {
+    const auto bell_seen = bell != nullptr ? Atomics::load_acquire(*bell) : 0;
     const auto seen = static_cast<std::uint32_t>(Atomics::load_acquire(space.owner_word()));
     const auto owner = space.owner();
     if (owner.state == OwnerState::replaced) {
       throw Error(ErrorCode::wrong_state, fmt::format("wait for {}: it was replaced meanwhile", space.place().text()),
                   "attach again");
     }
-    if (owner.state == OwnerState::owned && !is_surely_dead(ActorMark::of(owner.process))) {
+    if (owner.state == OwnerState::owned && open_living_owner(space, owner)) {
       return;
     }
-    const auto result = os::futex_wait(futex_half(space.owner_word()), seen, deadline);
+    const std::array words{os::FutexWord{&futex_half(space.owner_word()), seen, true},
+                           os::FutexWord{bell, bell_seen, true}};
+    const auto result = os::futex_wait_any(std::span(words).first(bell != nullptr ? 2 : 1), deadline);
     if (result == os::WaitResult::timed_out) {
       throw timed_out(space.place(), AttachState::awaiting_owner);
     }

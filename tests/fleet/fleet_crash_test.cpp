@@ -150,6 +150,35 @@ TEST_CASE("fleet: a cancelled call that its runner never started is not executed
   CHECK(fleet.call("bad", "ok", "", {20s}).ok());
 }
 
+TEST_CASE(
+    "fleet: a call that was cancelled and never executed does not keep the lane of its dead runner") { // F5, fault 43
+  const RuntimeDirectory directory;
+  FleetOptions options;
+  options.unlimited_restarts = true;
+  Fleet fleet(topology_of({module_of("bad", shipped("misbehave"))}), options);
+  const auto lane_mappings = [] {
+    const std::string maps = read_file("/proc/self/maps");
+    std::size_t count = 0;
+    for (auto at = maps.find("ringfleet lane"); at != std::string::npos; at = maps.find("ringfleet lane", at + 1)) {
+      ++count;
+    }
+    return count;
+  };
+  REQUIRE(fleet.call("bad", "ok", "", {20s}).ok());
+  const std::size_t before = lane_mappings();
+  PendingCall endless = fleet.method("bad", "loop").start("", {50ms});
+  PendingCall queued = fleet.method("bad", "ok").start("", {20s});
+  queued.cancel();
+  CHECK_FALSE(endless.get().ok());
+  CHECK(queued.get().status() == CallStatus::cancelled);
+  // A lane goes with the news of its client that follow its last use.
+  for (int deaths = 0; deaths == 0 || (lane_mappings() != before && deaths < 20); ++deaths) {
+    CHECK_FALSE(fleet.call("bad", "abort", "", {20s}).ok());
+    REQUIRE(fleet.call("bad", "ok", "", {20s}).ok());
+  }
+  CHECK(lane_mappings() == before);
+}
+
 TEST_CASE("fleet: the calls that a stopped runner had not started move on when it dies") { // F8, fault 8
   const RuntimeDirectory directory;
   Listener listener;

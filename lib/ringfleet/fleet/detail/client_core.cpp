@@ -216,7 +216,7 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
     }
     if (entry->lane->is_cancelled(position)) {
       Reply reply = failure(module, fields.method, CallStatus::cancelled, entry);
-      entry->lane->abandon(position);
+      entry->abandon(position);
       return reply;
     }
     const auto payload = args.data() != nullptr ? args : entry->lane->request_payload(position);

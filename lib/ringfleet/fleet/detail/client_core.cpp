@@ -46,20 +46,22 @@ ModuleView* ClientCore::view(std::string_view name) {
   return module.get();
 }
 
-// The module is not in the route: it was unloaded, and perhaps loaded again under another number.
-bool ClientCore::subscribe_again(ModuleView& module) {
+// The generation `absent` of the module is not in the route: it was unloaded, and perhaps loaded again under another
+// number. Another thread may have learned that already: what counts is what the caller looked for, not what is known
+// by now.
+bool ClientCore::subscribe_again(ModuleView& module, std::uint32_t absent) {
   Subscription subscription;
   try {
     subscription = control_.subscribe(module.name);
   } catch (const Error&) {
     return false;
   }
-  if (subscription.generation == module.generation.peek()) {
+  if (subscription.generation == absent) {
     return false;
   }
+  const std::lock_guard lock(mutex_); // a table is built of both or of none
   module.generation.set(subscription.generation);
   module.number.publish(subscription.number);
-  const std::lock_guard lock(mutex_);
   (void)rebuild(module, route_.epoch());
   return true;
 }

@@ -101,6 +101,7 @@ private:
     Placement placement;
     LaneEntry* full = nullptr; // pinned
     Service service = Service::absent;
+    std::uint32_t generation = 0;
   };
   [[nodiscard]] Attempt attempt(ModuleView& module, EpochLine& line, const call::RequestFields& fields,
                                 std::span<const std::byte> args, call::Delivery delivery);
@@ -114,7 +115,7 @@ private:
   [[nodiscard]] std::uint32_t method_id(std::string_view name);
   [[nodiscard]] std::string method_name(std::uint32_t id);
   [[nodiscard]] ModuleView* view(std::string_view module);
-  [[nodiscard]] bool subscribe_again(ModuleView& module);
+  [[nodiscard]] bool subscribe_again(ModuleView& module, std::uint32_t absent);
   [[nodiscard]] bool grow_arena(LaneEntry& entry, std::uint64_t bytes);
 
   [[nodiscard]] const PickTable& rebuild(ModuleView& module, std::uint64_t epoch);

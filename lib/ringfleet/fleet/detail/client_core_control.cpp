@@ -85,13 +85,14 @@ void ClientCore::lane_refused(std::uint64_t lane) {
 const PickTable& ClientCore::rebuild(ModuleView& module, std::uint64_t epoch) {
   auto table = std::make_unique<PickTable>();
   table->epoch = epoch;
+  table->generation = module.generation.peek();
   const std::uint32_t number = module.number.observe();
   std::optional<RouteModule> route = route_.read(number, epoch);
   while (!route) {
     table->epoch = route_.epoch();
     route = route_.read(number, table->epoch);
   }
-  const bool same = route->generation == (module.generation.peek() & generation_mask);
+  const bool same = route->generation == (table->generation & generation_mask);
   table->service = same ? route->service : Service::absent;
   for (auto& [id, entry] : lanes_) {
     if (same && entry->lane && entry->retired.peek() == 0 && entry->offer.module == number &&

@@ -34,6 +34,7 @@ ClientCore::Attempt ClientCore::attempt(ModuleView& module, EpochLine& line, con
   }
   Attempt result;
   result.service = table->service;
+  result.generation = table->generation;
   std::bitset<limits::runners_max> tried;
   for (std::size_t round = 0; round < table->lanes.size(); ++round) {
     const auto lane_view = [&](std::size_t index) {
@@ -118,7 +119,7 @@ ClientCore::Placement ClientCore::place(ModuleView& module, const call::RequestF
       continue;
     }
     if (result.service == Service::absent) {
-      if (patience == Patience::wait && subscribe_again(module)) {
+      if (patience == Patience::wait && subscribe_again(module, result.generation)) {
         continue;
       }
       return {nullptr, 0, CallStatus::unknown_module};

@@ -19,6 +19,7 @@ class LaneEntry;
 
 struct PickTable {
   std::uint64_t epoch = 0;
+  std::uint32_t generation = 0; // of the module that was looked for
   Service service = Service::serving;
   std::vector<LaneEntry*> lanes;
 };

@@ -183,6 +183,16 @@ class FrontDoor(unittest.TestCase):
         self.assertIn("See it again: build-fuzz/tests/fuzz/loan_fuzz build-fuzz/finding-loan-crash-1", result.stderr)
         self.assertEqual(result.stdout.splitlines()[-1], "totals: fuzz_executions=0 fuzz_findings=1")
 
+    def test_the_soak_has_what_it_starts_built_and_gets_its_arguments(self):
+        program = self.folder / "build/tests/soak/soak"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!{shutil.which('bash')}\necho \"soak $*\"\nexit 1\n")
+        program.chmod(0o755)
+        result, log = self.dev("soak", "5", "--seed", "7")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stdout, "soak 5 --seed 7\n")
+        self.assertIn("ninja -C build soak-parts", log)
+
     def test_an_unknown_command_shows_the_commands(self):
         result, _ = self.dev("bulid")
         self.assertEqual(result.returncode, 2)

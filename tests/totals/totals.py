@@ -19,6 +19,7 @@ ROWS = (
     ("executions", "interleavings explored, with deaths and delayed stores", "tests/explore"),
     ("model_states", "states of protocol models, searched to the end", "tests/model"),
     ("syscall_cases", "system calls that failed or were the last", "tests/syscalls"),
+    ("crashes", "processes killed at random under load, with nothing lost and nothing left", "tests/soak"),
     ("fuzz_executions", "hostile inputs", "tests/fuzz"),
     ("model_mutants", "mutants of models noticed", "tests/model"),
 )

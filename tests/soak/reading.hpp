@@ -1,0 +1,58 @@
+#pragma once
+
+// What a reader of a soak does with each message: is it the one that must come next? Of each stream the numbers come in
+// order, each once; a producer that died has published what it was told was accepted, and at most one more; and what a
+// reader is given again after its own death is no more than what it had in hand.
+
+#include "ledger.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace ringfleet::soak {
+
+struct Element {
+  std::uint64_t stream;
+  std::uint64_t life;
+  std::uint64_t number;
+  std::uint64_t check;
+
+  [[nodiscard]] static Element of(std::uint64_t stream, std::uint64_t life, std::uint64_t number) noexcept {
+    return {stream, life, number, stream ^ (life << 48U) ^ (number * 0x9e37'79b9'7f4a'7c15U)};
+  }
+  friend bool operator==(const Element&, const Element&) = default;
+};
+
+class Reading {
+public:
+  // How it came to the channel. `missed`: blocks, as the subscriber says.
+  struct Beginning {
+    bool resumed = false;
+    bool anywhere = false; // a newcomer: the first message of each stream may be any
+    bool lossy = false;    // may skip at any time
+    bool dense = false;    // one producer: each message is one block, and no block is anything else
+    std::uint64_t missed = 0;
+  };
+  Reading(Ledger& ledger, Channel& channel, Readings& mine, std::string who, const Beginning& beginning);
+
+  // The message in block `position`.
+  void take(const Element& element, std::uint64_t position);
+
+private:
+  void check_position(std::uint64_t position);
+  void check_number(const Element& element);
+  void check_end_of(std::uint64_t stream, std::uint64_t life, std::uint64_t count);
+  void complain_about(const Element& element, const std::string& text);
+
+  Ledger& ledger_;
+  Channel& channel_;
+  Readings& mine_;
+  std::string who_;
+  Beginning beginning_;
+  bool is_first_ = true;
+  std::uint64_t repeats_left_;
+  std::array<bool, streams_max> may_jump_{};
+};
+
+} // namespace ringfleet::soak

@@ -1,0 +1,48 @@
+#pragma once
+
+// What a process holds, as the kernel counts it, and what lies around: to be equal before and after.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace ringfleet::soak {
+
+struct Resources {
+  std::string of; // whose
+  std::uint64_t resident_kib = 0;
+  std::uint64_t descriptors = 0;
+  std::uint64_t mappings = 0;  // of files and memory files: lines of /proc/PID/maps
+  std::uint64_t anonymous = 0; // the others: heap, stacks
+  std::uint64_t threads = 0;
+  std::map<std::string, std::uint64_t> names; // what the descriptors and mappings are of, to tell a leak by
+};
+
+struct Debris {
+  std::uint64_t shared_memory = 0;            // names in /dev/shm with the word of the soak
+  std::uint64_t runtime = 0;                  // files and directories below the runtime directory
+  std::uint64_t children = 0;                 // processes that this one has started
+  std::map<std::string, std::uint64_t> names; // of the files below the runtime directory
+};
+
+struct Picture {
+  std::vector<Resources> processes;
+  Debris debris;
+};
+
+[[nodiscard]] Resources resources_of(pid_t pid, std::string of);
+[[nodiscard]] Debris debris_of(const std::string& word, const std::string& runtime_directory);
+
+// How much more memory a process may have resident than before. Everything else is to be equal. What malloc keeps of
+// what it was given back depends on which thread asked when: this much is that, and not a leak of each crash or call.
+inline constexpr std::uint64_t resident_slack_kib = 1'024;
+// And how many more lines of anonymous memory: where two such pieces lie side by side the kernel makes them one line.
+inline constexpr std::uint64_t anonymous_slack = 2;
+
+// What is not as before, a line each; empty when all of it is.
+[[nodiscard]] std::vector<std::string> differences(const Picture& before, const Picture& after);
+
+} // namespace ringfleet::soak

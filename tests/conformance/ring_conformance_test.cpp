@@ -56,11 +56,19 @@ TEST_CASE("conformance: the last stage sees what both before it are done with (d
 }
 
 TEST_CASE("conformance: many producers, one order (3p1c, MPSC)") {
-  on_every_world([](World& world) { return run_many(world, 3, 1); });
+  on_every_world([](World& world) { return run_many(world, 3, {{}}); });
 }
 
 TEST_CASE("conformance: many producers, the same order for every reader (3p2c)") {
-  on_every_world([](World& world) { return run_many(world, 3, 2); });
+  on_every_world([](World& world) { return run_many(world, 3, {{}, {}}); });
+}
+
+TEST_CASE("conformance: many producers, each stage sees what the one before is done with (2p, pipeline of 3)") {
+  on_every_world([](World& world) { return run_many(world, 2, {{}, {0}, {1}}); });
+}
+
+TEST_CASE("conformance: many producers, the last stage sees what both before it are done with (2p, diamond)") {
+  on_every_world([](World& world) { return run_many(world, 2, {{}, {0}, {0}, {1, 2}}); });
 }
 
 TEST_CASE("conformance: one reader over the rings of several producers (fan-in of 3)") {

@@ -84,43 +84,52 @@ std::uint64_t read_all(World& world, std::size_t actor, Reader reader, std::uint
   return ledger.wrong;
 }
 
-// One producer, and readers that follow others: {{}, {0}} is a pipeline of two. Returns how much was wrong.
-inline std::uint64_t run_readers(World& world, const std::vector<std::vector<std::uint32_t>>& follows) {
-  const auto ring = world.make_ring(Producers::one);
+// The readers, each on its line: {{}, {0}} is a pipeline of two. Whoever follows comes after those that it follows.
+template <class Join>
+void start_readers(World& world, const std::vector<std::vector<std::uint32_t>>& follows, std::uint64_t producers,
+                   Join&& join) {
   for (std::size_t line = 0; line < follows.size(); ++line) {
-    world.start([&world, &follows, ring, line](std::size_t actor) -> std::uint64_t {
-      const auto space = world.reading(ring);
-      auto reader = Reader<Element>::join(space.memory<Element>(), line, {.follows = follows[line]}, world.options());
+    world.start([&world, &follows, producers, join, line](std::size_t actor) -> std::uint64_t {
+      const auto& before = follows[line];
+      auto [space, reader] = join(line, JoinOptions{.follows = before});
       if (!reader) {
         return 1;
       }
-      switch (follows[line].size()) {
-      case 0: return read_all(world, actor, std::move(*reader), 1);
-      case 1: return read_all(world, actor, std::move(*reader), 1, {follows[line][0]});
-      default: return read_all(world, actor, std::move(*reader), 1, {follows[line][0], follows[line][1]});
+      switch (before.size()) {
+      case 0: return read_all(world, actor, std::move(*reader), producers);
+      case 1: return read_all(world, actor, std::move(*reader), producers, {before[0]});
+      default: return read_all(world, actor, std::move(*reader), producers, {before[0], before[1]});
       }
     });
-    world.wait_for_arrivals(static_cast<std::uint32_t>(line + 1)); // whoever follows comes after
+    world.wait_for_arrivals(static_cast<std::uint32_t>(line + 1));
   }
+}
+
+// One producer, and readers that may follow others. Returns how much was wrong.
+inline std::uint64_t run_readers(World& world, const std::vector<std::vector<std::uint32_t>>& follows) {
+  const auto ring = world.make_ring(Producers::one);
+  start_readers(world, follows, 1, [&world, ring](std::size_t line, const JoinOptions& wish) {
+    auto space = world.reading(ring);
+    auto reader = Reader<Element>::join(space.memory<Element>(), line, wish, world.options());
+    return std::pair(std::move(space), std::move(reader));
+  });
   return produce_alone(world, ring, 0) + world.finish();
 }
 
-// Many producers, one total order.
-inline std::uint64_t run_many(World& world, std::size_t producers, std::size_t readers) {
+// Many producers, one total order, and readers that may follow others.
+inline std::uint64_t run_many(World& world, std::size_t producers,
+                              const std::vector<std::vector<std::uint32_t>>& follows) {
   const auto ring = world.make_ring(Producers::many);
-  for (std::size_t line = 0; line < readers; ++line) {
-    world.start([&world, ring, line, producers](std::size_t actor) -> std::uint64_t {
-      const auto space = world.reading(ring);
-      auto reader = SharedReader<Element>::join(space.shared_memory<Element>(), line, {}, world.options());
-      return reader ? read_all(world, actor, std::move(*reader), producers) : 1;
-    });
-  }
-  world.wait_for_arrivals(static_cast<std::uint32_t>(readers));
+  start_readers(world, follows, producers, [&world, ring](std::size_t line, const JoinOptions& wish) {
+    auto space = world.reading(ring);
+    auto reader = SharedReader<Element>::join(space.shared_memory<Element>(), line, wish, world.options());
+    return std::pair(std::move(space), std::move(reader));
+  });
   for (std::size_t id = 0; id < producers; ++id) {
     world.start([&world, ring, id](std::size_t) { return produce_among_many(world, ring, id); });
   }
   auto wrong = world.finish();
-  for (std::size_t line = 1; line < readers; ++line) {
+  for (std::size_t line = 1; line < follows.size(); ++line) {
     wrong += world.board().order[line] != world.board().order[0];
   }
   return wrong;

@@ -59,6 +59,24 @@ TEST_CASE("shared_ring, explored: a newcomer misses nothing that is committed af
        {.preemptions = 1, .deaths = 0, .delays = 1});
 }
 
+TEST_CASE("shared_ring, explored: a reader that follows another never overtakes it") {
+  walk("2p, following", {.capacity = 2, .readers = 2, .follows = true}, {.preemptions = 2, .deaths = 0});
+  walk("1p, following, 1 slot, aborts",
+       {.producers = 1, .claims = 3, .capacity = 1, .readers = 2, .aborts = true, .follows = true},
+       {.preemptions = 2, .deaths = 0});
+  walk("2p, following, claims of 2, 1 survivor",
+       {.length = 2, .capacity = 4, .readers = 2, .survivors = 1, .follows = true}, {.preemptions = 1, .deaths = 1});
+  walk("1p, following, joins late, a delayed store",
+       {.producers = 1, .claims = 2, .readers = 2, .joins_late = true, .follows = true},
+       {.preemptions = 2, .deaths = 0, .delays = 1});
+  walk("1p, following, 1 slot, sleeps",
+       {.producers = 1, .claims = 2, .capacity = 1, .readers = 2, .follows = true, .sleeps = true},
+       {.preemptions = 1, .deaths = 0, .delays = 1});
+  walk("1p, following, joins late, sleeps",
+       {.producers = 1, .readers = 2, .joins_late = true, .follows = true, .sleeps = true},
+       {.preemptions = 1, .deaths = 0, .delays = 1});
+}
+
 TEST_CASE("shared_ring, explored: no wake is lost (store buffers)") {
   walk("2p1c, sleeps", {.sleeps = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
   walk("1p1c, 1 slot, sleeps", {.producers = 1, .claims = 2, .capacity = 1, .sleeps = true},

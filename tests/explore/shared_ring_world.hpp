@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,7 @@ struct Shape {
   unsigned heirs = 0;      // survivors that take the number of the dead and publish under it
   bool joins_late = false; // the readers join while the others run
   bool aborts = false;     // every second claim is aborted
+  bool follows = false;    // the second reader follows the first
   bool sleeps = false;     // readers sleep on the bell, producers ring it
   std::uint64_t first_position = 0;
 };
@@ -45,7 +47,7 @@ public:
       (void)ring::take_owner_from<E>(lines(), producer + 1, 0, identity_of(producer));
     }
     for (unsigned reader = 0; reader < shape.readers && !shape.joins_late; ++reader) {
-      sequencers_[reader] = ring::SharedReaderSequencer<E>::join(lines(), reader);
+      join(reader);
     }
   }
 
@@ -68,6 +70,9 @@ public:
     repair_all(outcome);
     if (repair_all(outcome) != 0) {
       return "a second repair found something";
+    }
+    if (is_overtaken_) {
+      return "a reader read what the one that follows it had read before";
     }
     for (unsigned reader = 0; reader < shape_.readers; ++reader) {
       if (!sequencers_[reader]) {
@@ -151,9 +156,15 @@ private:
     }
   }
 
+  void join(unsigned reader) {
+    static constexpr std::uint32_t first[] = {0};
+    const bool is_follower = shape_.follows && reader == 1;
+    sequencers_[reader] =
+        ring::SharedReaderSequencer<E>::join(lines(), reader, {.follows = std::span(first).first(is_follower ? 1 : 0)});
+  }
   void read(unsigned reader) {
     if (!sequencers_[reader]) {
-      sequencers_[reader] = ring::SharedReaderSequencer<E>::join(lines(), reader);
+      join(reader);
       committed_at_join_[reader] = committed_.size();
       if (shape_.sleeps &&
           sequencers_[reader]->is_awaited(sequencers_[reader]->first_shown(), sequencers_[reader]->gate())) {
@@ -173,11 +184,13 @@ private:
       // As SharedReader and Barrier do it.
       auto& sequencer = *sequencers_[reader];
       const auto position = sequencer.seen();
-      const auto bell = E::load_acquire(shared_.bell);
+      const SleepWord producers{&shared_.bell, E::load_acquire(shared_.bell)};
+      SleepWord followed{};
+      sequencer.followed().for_each(
+          [&](std::size_t line) { followed = {&readers_[line].bell, E::load_acquire(readers_[line].bell)}; });
       ring::announce_wait<E>(sequencer.own().awaited_cursor, position + 1);
-      const auto fate = ring::look_at<E>(lines(), position).fate;
-      if (fate != ring::Fate::committed && fate != ring::Fate::aborted) {
-        sleep_while({&shared_.bell, bell}, {}, deaths_seen);
+      if (!sequencer.is_there(position)) {
+        sleep_while(producers, followed, deaths_seen);
       }
     }
   }
@@ -188,6 +201,7 @@ private:
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto position = sequencer.position() + i;
       read_[reader].push_back({position, E::load_relaxed(slot(position))});
+      note_order(reader, read_[reader].back());
     }
     if (count != 0) {
       (void)sequencer.release(count);
@@ -199,6 +213,12 @@ private:
   }
   void drain(unsigned reader) {
     while (read_available(reader) != 0) {
+    }
+  }
+  // Whoever follows reads nothing before the one that it follows, as soon as that one reads at all.
+  void note_order(unsigned reader, const Message& message) {
+    if (shape_.follows && reader == 0) {
+      is_overtaken_ = is_overtaken_ || std::count(read_[1].begin(), read_[1].end(), message) != 0;
     }
   }
 
@@ -314,6 +334,7 @@ private:
   std::vector<std::vector<Message>> read_;
   std::vector<std::size_t> committed_at_join_;
   std::vector<Message> committed_;
+  bool is_overtaken_ = false;
 };
 
 } // namespace ringfleet::explore

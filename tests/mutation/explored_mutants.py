@@ -81,7 +81,7 @@ EXPLORED = [
     Mutant("wait.newcomer_wakes_nobody", "help", "ring/reader.hpp",
            "    reader.wake_others(reader.sequencer_.first_shown(), reader.position());\n", "", waits),
     Mutant("wait.skipping_wakes_nobody", "help", "ring/shared_reader.hpp",
-           "    wake_producers(before, sequencer_.gate());\n    return result;", "    return result;", waits),
+           "    wake_others(before, sequencer_.gate());\n    return result;", "    return result;", waits),
 
     # Counters.
     Mutant("counter.shown_before_its_label", "swap", "counter/counter_protocol.hpp",

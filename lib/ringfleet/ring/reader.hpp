@@ -157,7 +157,7 @@ private:
     void collect(BellList& bells) const noexcept {
       const auto& lines = reader.sequencer_.lines();
       bells.add<A>(lines.producer->bell);
-      reader.sequencer_.for_each_followed([&](std::size_t line) { bells.add<A>(lines.readers[line].bell); });
+      reader.sequencer_.followed().for_each([&](std::size_t line) { bells.add<A>(lines.readers[line].bell); });
     }
   };
 

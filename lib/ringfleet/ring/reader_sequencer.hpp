@@ -1,21 +1,16 @@
 #pragma once
 
 // The positions of a reliable reader: joining, seeing, releasing. Like the producer's sequencer it knows nothing of
-// slots and never waits.
-//
-// A reader may follow others: it sees an element when they have released it. An absent one (not joined yet, gone, dead,
-// evicted) holds nothing back; whoever joins ahead of a follower that runs already is followed from its first element
-// on.
+// slots and never waits. A reader may follow others (followed.hpp).
 
-#include "ringfleet/base/assert.hpp"
 #include "ringfleet/ring/active_lines.hpp"
+#include "ringfleet/ring/followed.hpp"
 #include "ringfleet/ring/gate.hpp"
 #include "ringfleet/ring/look_pacer.hpp"
 #include "ringfleet/ring/parking.hpp"
 #include "ringfleet/ring/ring_memory.hpp"
 #include "ringfleet/ring/wait_ladder.hpp"
 
-#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -78,7 +73,7 @@ public:
   // Is everything below `position` there? Likewise.
   [[nodiscard]] bool is_there(std::uint64_t position) const noexcept {
     const auto cursor = lines_.producer->cursor.template observe<A>();
-    return !is_before(follows_nobody() ? cursor : least_followed(cursor), position);
+    return !is_before(followed_.is_nobody() ? cursor : least_followed(cursor), position);
   }
 
   // The first `count` available elements may be overwritten. `ok` or `evicted`.
@@ -109,7 +104,7 @@ public:
     A::store_load_barrier();
     if (followers_.is_stale(*lines_.joins)) [[unlikely]] {
       followers_.refresh(*lines_.joins, lines_.readers,
-                         [&](std::size_t i) { return has_bit(lines_.readers[i].follows, line_); });
+                         [&](std::size_t i) { return Followed<A>::is_shown(lines_.readers[i], line_); });
     }
     bool awaited = is_awaited_behind_barrier<A>(lines_.producer->awaited_gate, before, after);
     for (const auto follower : followers_.lines()) {
@@ -117,15 +112,7 @@ public:
     }
     return awaited;
   }
-  // `visit(line)` for each reader that this one follows.
-  template <class Visit>
-  void for_each_followed(Visit&& visit) const noexcept {
-    for (std::size_t word = 0; word < 2; ++word) {
-      for (auto bits = follows_[word]; bits != 0; bits &= bits - 1) {
-        visit(64 * word + static_cast<std::size_t>(std::countr_zero(bits)));
-      }
-    }
-  }
+  [[nodiscard]] const Followed<A>& followed() const noexcept { return followed_; }
 
   [[nodiscard]] std::uint64_t position() const noexcept { return gate_.position(); }
   // The gate that others may have seen, and wait for, before this reader was in.
@@ -139,13 +126,8 @@ public:
 
 private:
   ReaderSequencer(const RingLines& lines, std::size_t line, const JoinOptions& options) noexcept
-      : mark_(&lines.evicted[line]), lines_(lines), line_(line) {
-    for (const auto followed : options.follows) {
-      RINGFLEET_ASSERT(followed < lines.readers.size() && followed != line,
-                       "a reader follows another line of the ring");
-      follows_[followed / 64] |= std::uint64_t{1} << (followed % 64);
-    }
-  }
+      : mark_(&lines.evicted[line]), lines_(lines), line_(line),
+        followed_(options.follows, line, lines.readers.size()) {}
 
   // How the newcomer and a producer that overwrites do not miss each other is in sequencer.hpp. One pass is enough: a
   // later limit is stated by a producer that has seen this gate.
@@ -164,8 +146,7 @@ private:
       return false;
     }
     first_shown_ = begin;
-    A::store_relaxed(own().follows[0], follows_[0]);
-    A::store_relaxed(own().follows[1], follows_[1]);
+    followed_.show(own());
     A::step("ring.gate_shown");
     // SYNC ring.joins: release; pairs with the acquire in ActiveLines::refresh. Publishes: the line, and whom it
     // follows.
@@ -200,7 +181,7 @@ private:
   }
   [[nodiscard]] std::uint64_t look() const noexcept {
     const auto cursor = within_ring(lines_.producer->cursor.template observe<A>());
-    if (follows_nobody()) [[likely]] {
+    if (followed_.is_nobody()) [[likely]] {
       return cursor;
     }
     // Whoever joined behind us is waited for.
@@ -214,30 +195,8 @@ private:
     }
     return is_before(cursor, position()) ? position() : position() + lines_.capacity;
   }
-  [[nodiscard]] bool follows_nobody() const noexcept { return (follows_[0] | follows_[1]) == 0; }
   [[nodiscard]] std::uint64_t least_followed(std::uint64_t cursor) const noexcept {
-    auto least = cursor;
-    bool is_absent = false;
-    auto look_at = [&](std::size_t line) {
-      const auto gate = lines_.readers[line].gate.template observe<A>();
-      if (!is_gating(gate) || ring::is_evicted<A>(lines_.evicted[line], lines_.readers[line])) {
-        is_absent = true;
-      } else if (is_before(gate, least)) {
-        least = gate;
-      }
-    };
-    for_each_followed(look_at);
-    if (is_absent) {
-      // SYNC ring.join: barrier between the cursor and the gates; pairs with the barrier in enter. Forbids: passing an
-      // element that somebody who is just joining will read.
-      A::store_load_barrier();
-      for_each_followed(look_at);
-    }
-    return least;
-  }
-
-  [[nodiscard]] static bool has_bit(const std::uint64_t (&words)[2], std::size_t bit) noexcept {
-    return (A::load_relaxed(words[bit / 64]) >> (bit % 64) & 1) != 0;
+    return followed_.least(lines_.readers, lines_.evicted, cursor);
   }
 
   Gate<A> gate_;
@@ -246,7 +205,7 @@ private:
   const std::uint64_t* mark_;
   RingLines lines_;
   std::size_t line_;
-  std::uint64_t follows_[2] = {};
+  Followed<A> followed_;
   std::uint64_t first_shown_ = 0;
   std::uint64_t missed_ = 0;
   ActiveLines<A> followers_;

@@ -34,7 +34,7 @@ public:
       return std::nullopt;
     }
     SharedReader reader(memory, *sequencer, options);
-    reader.wake_producers(reader.sequencer_.first_shown(), reader.position());
+    reader.wake_others(reader.sequencer_.first_shown(), reader.position());
     return reader;
   }
   SharedReader(SharedReader&& other) noexcept
@@ -56,11 +56,12 @@ public:
   [[nodiscard]] std::uint64_t available() noexcept {
     const auto before = sequencer_.gate();
     const auto count = sequencer_.available();
-    wake_producers(before, sequencer_.gate());
+    wake_others(before, sequencer_.gate());
     return count;
   }
   // Waits until `count` elements can be read (`count` <= capacity), or at least one where an aborted claim comes next.
-  // `detached`: nothing more will come, and fewer than `count` are left. `evicted`, `stopped`, `timed_out`.
+  // `detached`: nothing more will come, and fewer than `count` are left; what a reader that this one follows has yet to
+  // release is left as well. `evicted`, `stopped`, `timed_out`.
   [[nodiscard]] BarrierResult wait(std::uint64_t count, MonotonicNs deadline) {
     for (;;) {
       if (sequencer_.is_evicted()) {
@@ -74,7 +75,7 @@ public:
       if (result != BarrierResult::reached) {
         return result;
       }
-      if (!sequencer_.is_evicted() && is_over() && available_now() < count) {
+      if (!sequencer_.is_evicted() && is_over() && available_now() < count && is_at_end()) {
         return BarrierResult::detached;
       }
     }
@@ -95,7 +96,7 @@ public:
   [[nodiscard]] ReadResult release(std::uint64_t count) noexcept {
     const auto before = sequencer_.gate();
     const auto result = sequencer_.release(count);
-    wake_producers(before, sequencer_.gate());
+    wake_others(before, sequencer_.gate());
     return result;
   }
 
@@ -159,11 +160,16 @@ private:
       if (is_there) {
         return true;
       }
-      const auto fate = look_at<A>(reader.sequencer_.lines(), position).fate;
-      return fate == Fate::committed || fate == Fate::aborted || reader.is_over();
+      const auto& sequencer = reader.sequencer_;
+      return sequencer.is_there(position) || sequencer.is_evicted() ||
+             (reader.is_over() && !sequencer.is_committed(position));
     }
     void announce() const noexcept { announce_wait<A>(reader.sequencer_.own().awaited_cursor, position + 1); }
-    void collect(BellList& bells) const noexcept { bells.add<A>(reader.sequencer_.lines().shared->bell); }
+    void collect(BellList& bells) const noexcept {
+      const auto& lines = reader.sequencer_.lines();
+      bells.add<A>(lines.shared->bell);
+      reader.sequencer_.followed().for_each([&](std::size_t line) { bells.add<A>(lines.readers[line].bell); });
+    }
   };
 
   SharedReader(const SharedRingMemory<T>& memory, const SharedReaderSequencer<A>& sequencer,
@@ -174,7 +180,7 @@ private:
   [[nodiscard]] std::uint64_t available_now() noexcept {
     const auto before = sequencer_.gate();
     const auto count = sequencer_.available_now();
-    wake_producers(before, sequencer_.gate());
+    wake_others(before, sequencer_.gate());
     return count;
   }
   // Nothing more will come, or it would be void.
@@ -182,6 +188,8 @@ private:
     const auto* dead = barrier_.options().dead;
     return sequencer_.is_closed() || (dead != nullptr && dead->observe<A>() != 0) || sequencer_.is_evicted();
   }
+  // Nothing is left behind what can be read; asked when nothing more will come.
+  [[nodiscard]] bool is_at_end() const noexcept { return !sequencer_.is_committed(sequencer_.seen()); }
   [[nodiscard]] ReadResult idle_result() noexcept {
     if (!is_over()) {
       return ReadResult::empty;
@@ -190,9 +198,9 @@ private:
       return ReadResult::evicted;
     }
     // What was published before the end is read first.
-    return available_now() != 0 ? ReadResult::empty : ReadResult::detached;
+    return available_now() != 0 || !is_at_end() ? ReadResult::empty : ReadResult::detached;
   }
-  void wake_producers(std::uint64_t before, std::uint64_t after) noexcept {
+  void wake_others(std::uint64_t before, std::uint64_t after) noexcept {
     if (parks_ && before != after && sequencer_.is_awaited(before, after)) [[unlikely]] {
       ring_bell<A>(sequencer_.own().bell, barrier_.options().shared);
     }

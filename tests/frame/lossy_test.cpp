@@ -186,11 +186,12 @@ TEST_CASE("lossy frames: a copy is never torn, however often the reader is lappe
   std::atomic<std::uint64_t> seen = 0;
   std::vector<std::thread> threads;
   for (const auto resume : {ring::Resume::oldest, ring::Resume::latest}) {
-    threads.emplace_back([&, resume] {
-      auto blocks = LossyBlocks::watch(ring.memory(), {.resume = resume});
+    threads.emplace_back([&, blocks = LossyBlocks::watch(ring.memory(), {.resume = resume})]() mutable {
       Lossy reader(*blocks, {.max_message = 8'192});
       std::uint64_t next = 0;
-      while (!done) {
+      // To the end of what is written: who goes on at the oldest finds something, however late it came.
+      for (bool last = false, at_end = false; !last || !at_end;) {
+        last = done;
         const auto result = reader.poll(
             [&](const View& view) {
               std::uint64_t number = 0;
@@ -200,6 +201,7 @@ TEST_CASE("lossy frames: a copy is never torn, however often the reader is lappe
             },
             100);
         wrong += result.ended == ReadResult::malformed;
+        at_end = result.ended == ReadResult::empty;
       }
     });
   }

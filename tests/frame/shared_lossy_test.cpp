@@ -149,11 +149,12 @@ TEST_CASE("shared lossy frames: a copy is never torn, however often the reader i
   producers.push_back(ring.producer());
   std::vector<std::thread> readers;
   for (const auto resume : {ring::Resume::oldest, ring::Resume::latest}) {
-    readers.emplace_back([&, resume] {
-      auto blocks = LossyBlocks::watch(ring.memory(), {.resume = resume});
+    readers.emplace_back([&, blocks = LossyBlocks::watch(ring.memory(), {.resume = resume})]() mutable {
       Lossy reader(*blocks, several);
       std::array<std::uint64_t, 2> next{};
-      while (!done) {
+      // To the end of what is written: who goes on at the oldest finds something, however late it came.
+      for (bool last = false, at_end = false; !last || !at_end;) {
+        last = done;
         const auto result = reader.poll(
             [&](const View& view) {
               const auto number = number_of(view);
@@ -163,6 +164,7 @@ TEST_CASE("shared lossy frames: a copy is never torn, however often the reader i
             },
             100);
         wrong += result.ended == ReadResult::malformed;
+        at_end = result.ended == ReadResult::empty;
       }
     });
   }

@@ -1,6 +1,7 @@
 // Who may continue a ring whose member table speaks of another PID namespace: nobody can tell from a pid of another one
 // whether its process lives, so it is the owner's lock and the lines that are held which decide. (T15)
 
+#include "../os/own_pid_namespace.hpp"
 #include "space_fixture.hpp"
 
 #include "ringfleet/ring/membership.hpp"
@@ -10,31 +11,12 @@
 
 #include <doctest/doctest.h>
 
-#include <sched.h>
-
 using namespace ringfleet;
 using namespace ringfleet::ring;
 using namespace ringfleet::ring::test;
+using ringfleet::test::passes_in_own_pid_namespace;
 
 namespace {
-
-// Runs the check in a process of a PID namespace of its own; false when this user may not make one.
-template <class Check>
-bool passes_in_own_pid_namespace(Check&& check) {
-  const auto status = in_forked_child([&] {
-    if (::unshare(CLONE_NEWPID) != 0) {
-      return 77;
-    }
-    // /proc is still the one of the outer namespace, where this grandchild can be seen.
-    return wait_for_child(fork_child([&] { return check() ? 0 : 1; })).code;
-  });
-  if (status.code == 77 && !status.signalled) {
-    MESSAGE("SKIPPED: this user may not make a PID namespace");
-    return true;
-  }
-  CHECK(status.to_string() == "exited with 0");
-  return status.to_string() == "exited with 0";
-}
 
 bool is_refused(const memory::Place& place, ErrorCode wanted, const std::string& part) {
   std::string text;

@@ -2,6 +2,7 @@
 
 #include "cli.hpp"
 
+#include "ringfleet/channel/channel_counters.hpp"
 #include "ringfleet/ring/ring_space.hpp"
 
 #include <doctest/doctest.h>
@@ -98,6 +99,42 @@ TEST_CASE("cli segments: rm removes what a dead owner left and refuses what live
   const auto by_path = cli({"segments", "rm", file.name(), "-o", "json"});
   CHECK(by_path.exit_code == 0);
   CHECK(json::parse(by_path.out)["removed"][0] == file.name());
+}
+
+TEST_CASE("cli segments: counter files of channels are listed, and removed once their process is dead") {
+  const Cli cli("cli-segments-counters");
+  ::setenv("RINGFLEET_DIR", cli.scratch().path("run").c_str(), 1);
+  const channel::CounterFile counting("publisher", "ticks", true);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const channel::CounterFile left("subscriber", "ticks", true);
+    ::raise(SIGKILL);
+  }
+  REQUIRE(child > 0);
+  (void)::waitpid(child, nullptr, 0);
+  const auto list = [&] {
+    auto entries = json::parse(cli({"segments", "ls", "-o", "json"}).out);
+    std::erase_if(entries.get_ref<json::array_t&>(), [](const json& entry) { return entry["kind"] != "counters"; });
+    return entries;
+  };
+  const auto before = list();
+  REQUIRE(before.size() == 2);
+  for (const auto& entry : before) {
+    CHECK(entry["channel"] == "ticks");
+    CHECK(entry["state"] == (entry["role"] == "publisher" ? "alive" : "dead"));
+    CHECK(entry["owner_pid"] == (entry["role"] == "publisher" ? ::getpid() : child));
+  }
+  const auto text = cli({"segments", "ls"});
+  CHECK(text.out.find("publisher of ticks") != std::string::npos);
+  const auto refused = cli({"segments", "rm", counting.path()});
+  CHECK(refused.exit_code == 1);
+  CHECK(refused.err.find("counts in it") != std::string::npos);
+  for (const auto& entry : before) {
+    if (entry["state"] == "dead") {
+      CHECK(cli({"segments", "rm", entry["name"]}).exit_code == 0);
+    }
+  }
+  CHECK(list().size() == 1);
 }
 
 TEST_CASE("cli segments: wrong words are refused with the right ones") {

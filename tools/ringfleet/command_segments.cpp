@@ -3,12 +3,15 @@
 #include "output.hpp"
 
 #include "ringfleet/base/units.hpp"
+#include "ringfleet/channel/counter_files.hpp"
 #include "ringfleet/ring/ring_listing.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -20,6 +23,7 @@ namespace ringfleet::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using channel::FoundCounterFile;
 using ring::FoundRing;
 using ring::FoundState;
 
@@ -61,7 +65,11 @@ std::string number_or_dash(std::uint64_t number) {
   return number == 0 ? "-" : std::to_string(number);
 }
 
-std::string text_of(const std::vector<FoundRing>& rings, bool colours) {
+std::string name_of(const FoundCounterFile& file) {
+  return file.channel.empty() ? file.path : fmt::format("{} of {}", file.role, file.channel);
+}
+
+std::string text_of(const std::vector<FoundRing>& rings, const std::vector<FoundCounterFile>& counters, bool colours) {
   using Align = Table::Align;
   Table table({{"NAME"},
                {"WHERE"},
@@ -80,6 +88,16 @@ std::string text_of(const std::vector<FoundRing>& rings, bool colours) {
                number_or_dash(ring.generation),
                ring.lines == 0 ? "-" : fmt::format("{}/{}", ring.members_alive, ring.lines),
                one_line(ring.problem)});
+  }
+  for (const auto& file : counters) {
+    table.add({name_of(file),
+               "counters",
+               {std::string(to_string(file.state)), style_of(file.state)},
+               format_bytes(file.size_bytes),
+               number_or_dash(static_cast<std::uint64_t>(file.pid)),
+               "-",
+               "-",
+               one_line(file.problem)});
   }
   return table.empty() ? "nothing of ringfleet lies here\n" : table.text(colours);
 }
@@ -100,6 +118,19 @@ Json json_of(const FoundRing& ring) {
           {"problem", ring.problem}};
 }
 
+Json json_of(const FoundCounterFile& file) {
+  return {{"name", file.path},
+          {"where", "file"},
+          {"kind", "counters"},
+          {"state", to_string(file.state)},
+          {"size_bytes", file.size_bytes},
+          {"owner_pid", file.pid},
+          {"owner_alive", file.state == FoundState::alive},
+          {"role", file.role},
+          {"channel", file.channel},
+          {"problem", file.problem}};
+}
+
 template <class List>
 std::string dump(const List& list) {
   return Json(list).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -107,13 +138,17 @@ std::string dump(const List& list) {
 
 ExitCode show(const Globals& globals, const Options& options) {
   const auto rings = list(options);
+  const auto counters = channel::list_end_counter_files();
   if (globals.format == Format::text) {
-    print(text_of(rings, colours_on(STDOUT_FILENO)));
+    print(text_of(rings, counters, colours_on(STDOUT_FILENO)));
     return ExitCode::ok;
   }
   auto json = Json::array();
   for (const auto& ring : rings) {
     json.push_back(json_of(ring));
+  }
+  for (const auto& file : counters) {
+    json.push_back(json_of(file));
   }
   print(dump(json));
   return ExitCode::ok;
@@ -123,15 +158,26 @@ bool is_left_over(const FoundRing& ring) {
   return ring.state != FoundState::alive && ring.state != FoundState::unknown && ring.members_alive == 0;
 }
 
+// What is removed, by its name, and how.
+using Removals = std::vector<std::pair<std::string, std::function<void()>>>;
+
+void add(Removals& removals, const memory::Place& place) {
+  removals.emplace_back(place.name(), [place] { ring::remove_ring(place); });
+}
+
+void add_counters(Removals& removals, const std::string& path) {
+  removals.emplace_back(path, [path] { channel::remove_end_counter_file(path); });
+}
+
 // Each is tried; the failures are told together at the end.
-ExitCode remove_all(const Globals& globals, const std::vector<memory::Place>& places) {
+ExitCode remove_all(const Globals& globals, const Removals& removals) {
   std::vector<std::string> removed;
   std::string failures;
   ErrorCode code{};
-  for (const auto& place : places) {
+  for (const auto& [name, remove] : removals) {
     try {
-      ring::remove_ring(place);
-      removed.push_back(place.name());
+      remove();
+      removed.push_back(name);
     } catch (const Error& error) {
       code = error.code();
       failures += (failures.empty() ? "" : "; ") + std::string(error.what());
@@ -152,19 +198,27 @@ ExitCode remove_all(const Globals& globals, const std::vector<memory::Place>& pl
 
 ExitCode remove(const Globals& globals, const Options& options) {
   if (options.all_dead == !options.name.empty()) {
-    throw Failure(ExitCode::usage, "segments rm: name one ring, or say --all-dead");
+    throw Failure(ExitCode::usage, "segments rm: name one ring or counter file, or say --all-dead");
   }
-  std::vector<memory::Place> places;
-  if (!options.all_dead) {
-    places.push_back(place_of(options.name));
-  } else {
+  Removals removals;
+  const auto counters = channel::list_end_counter_files();
+  if (options.all_dead) {
     for (const auto& ring : list(options)) {
       if (is_left_over(ring)) {
-        places.push_back(ring.place);
+        add(removals, ring.place);
       }
     }
+    for (const auto& file : counters) {
+      if (file.is_left_over()) {
+        add_counters(removals, file.path);
+      }
+    }
+  } else if (std::ranges::any_of(counters, [&](const auto& file) { return file.path == options.name; })) {
+    add_counters(removals, options.name);
+  } else {
+    add(removals, place_of(options.name));
   }
-  return remove_all(globals, places);
+  return remove_all(globals, removals);
 }
 
 } // namespace
@@ -172,12 +226,12 @@ ExitCode remove(const Globals& globals, const Options& options) {
 Command segments_command(const Globals& globals) {
   const auto options = std::make_shared<Options>();
   return {.name = "segments",
-          .summary = "list rings in shared memory and files (ls), remove what dead owners left (rm)",
+          .summary = "list rings and the counter files of channels (ls), remove what dead owners left (rm)",
           .declare =
               [options](Parameters& parameters) {
                 parameters.argument("ACTION", options->action, "ls or rm");
                 parameters.optional_argument("NAME", options->name, "rm: a ring; with a '/' in it, the path of a file");
-                parameters.flag("--all-dead", options->all_dead, "rm: every ring without a living owner or reader");
+                parameters.flag("--all-dead", options->all_dead, "rm: all that has no living owner or reader");
                 parameters.option("-d,--directory", "DIR", options->directory, "look at the ring files in DIR, too");
                 parameters.note("The files NAME+lock stay: without them two processes could own one name.");
               },

@@ -1,13 +1,9 @@
 #include "ringfleet/channel/channel_counters.hpp"
 
-#include "ringfleet/base/error.hpp"
 #include "ringfleet/base/process_word.hpp"
-#include "ringfleet/counter/counter_snapshot.hpp"
-#include "ringfleet/os/directory.hpp"
-#include "ringfleet/os/process.hpp"
+#include "ringfleet/channel/counter_files.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
 
-#include <charconv>
 #include <cstdint>
 
 #include <fmt/format.h>
@@ -23,47 +19,11 @@ std::uint32_t next_number() {
   return count.add(1);
 }
 
-std::int32_t pid_of(std::uint64_t serial) noexcept {
-  return static_cast<std::int32_t>(serial);
-}
-
-// No process has this pid, for sure.
-bool is_free(std::int32_t pid) noexcept {
-  try {
-    return pid > 0 && !os::identity_of(pid);
-  } catch (const Error&) {
-    return false;
-  }
-}
-
-// Counter files whose maker died before they were complete: "NAME+PID-COUNT.new".
-void remove_unfinished(const std::string& counters) {
-  for (const auto& name : os::list_directory(counters)) {
-    const auto plus = name.rfind('+');
-    if (!name.ends_with(".new") || plus == std::string::npos) {
-      continue;
-    }
-    std::int32_t pid = 0;
-    std::from_chars(name.data() + plus + 1, name.data() + name.size(), pid);
-    if (is_free(pid)) {
-      ::unlink(fmt::format("{}/{}", counters, name).c_str());
-    }
-  }
-}
-
-// Files of dead ends that this one replaces.
-void remove_dead(const std::string& directory, std::string_view role, std::string_view channel) {
-  for (const auto& path : counter::list_counter_files(directory)) {
-    try {
-      const auto file = counter::CounterSnapshot::read(path);
-      // Who died before it said who it is has its pid in the serial.
-      const bool is_dead = file.state == counter::OwnerState::dead ||
-                           (file.state == counter::OwnerState::starting && is_free(pid_of(file.serial)));
-      if (is_dead && file.role == role && file.name == channel) {
-        ::unlink(path.c_str());
-      }
-    } catch (const Error&) {
-      // Somebody else has removed it, or is making it.
+// What dead ends of this channel left, and files that nobody will complete.
+void remove_left_over(std::string_view channel) {
+  for (const auto& file : list_end_counter_files()) {
+    if (file.is_left_over() && (file.channel == channel || file.state == ring::FoundState::unfinished)) {
+      ::unlink(file.path.c_str());
     }
   }
 }
@@ -75,10 +35,10 @@ CounterFile::CounterFile(std::string_view role, std::string_view channel, bool i
     return;
   }
   const auto directory = os::create_fleet_directory(os::channels_directory);
-  remove_dead(directory, role, channel);
   os::create_private_directory(counter::counter_directory(directory));
-  remove_unfinished(counter::counter_directory(directory));
-  path_ = fmt::format("{}/{}-{}.{}", counter::counter_directory(directory), role, ::getpid(), next_number());
+  remove_left_over(channel);
+  path_ = fmt::format("{}/{}", counter::counter_directory(directory), end_counter_file_name(role, next_number()));
+  maker_ = ::getpid();
   ::unlink(path_.c_str()); // of an earlier process with this pid
   try {
     writer_ = std::make_unique<counter::CounterWriter>(
@@ -93,7 +53,8 @@ CounterFile::CounterFile(std::string_view role, std::string_view channel, bool i
 }
 
 CounterFile::~CounterFile() {
-  if (writer_ != nullptr) {
+  // A forked child has a copy of this object; the file is its parent's.
+  if (writer_ != nullptr && maker_ == ::getpid()) {
     ::unlink(path_.c_str());
   }
 }

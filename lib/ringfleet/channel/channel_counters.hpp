@@ -1,8 +1,8 @@
 #pragma once
 
 // The counters of one end of a channel, in a file of its own that ringfleet-stat finds without the program's help:
-// BASE/channels/counters/ROLE-PID.NUMBER (for BASE see os/runtime_directory.hpp). An orderly end removes the file; that
-// of a dead process stays, and is removed by the next end of the same role and channel.
+// in BASE/channels/counters (for BASE see os/runtime_directory.hpp). An orderly end removes the file; that of a dead
+// process stays, and is removed by the next end of the same channel, or by `ringfleet segments rm`.
 
 #include "ringfleet/counter/counter.hpp"
 #include "ringfleet/counter/counter_writer.hpp"
@@ -28,6 +28,7 @@ public:
 
 private:
   std::string path_;
+  int maker_ = 0; // pid
   std::unique_ptr<counter::CounterWriter> writer_;
 };
 

@@ -10,6 +10,8 @@
 //   | serial            | role (16)         |   of the runner, 0 for a scheduler; names are zero-padded text and are
 //   |                   | fleet (64)        |   valid once `named` is 1
 //   | …                 | name (64)         |
+//   | PID namespaces: of the creator, …     |   in which their pids mean something
+//   | … of the owner    | …                 |
 //   | …                                     |
 //   +---------------------------------------+
 //   | kind    | writes  | value             |   CounterItem, 192 bytes, three cache lines, counters_max of them:
@@ -30,7 +32,7 @@
 namespace ringfleet::counter {
 
 // The segment's fingerprint: another number for every change of this layout.
-inline constexpr std::uint64_t fingerprint = 0x0001'7265'746e'7563; // "cunter", 1
+inline constexpr std::uint64_t fingerprint = 0x0002'7265'746e'7563; // "cunter", 2
 inline constexpr std::size_t text_bytes = 64;
 
 enum class Kind : std::uint32_t {
@@ -48,7 +50,9 @@ struct OwnerFields {
   char role[16];
   char fleet[64];
   char name[64];
-  unsigned char unused[88];
+  std::uint64_t creator_pid_namespace; // of the pid in the segment's header
+  std::uint64_t pid_namespace;         // of `pid`
+  unsigned char unused[72];
 };
 
 struct CounterItem {
@@ -69,6 +73,7 @@ static_assert(sizeof(OwnerFields) == 256 && sizeof(CounterBody) == 256 + limits:
 static_assert(offsetof(OwnerFields, named) == 4 && offsetof(OwnerFields, start_time_ticks) == 8);
 static_assert(offsetof(OwnerFields, serial) == 16 && offsetof(OwnerFields, role) == 24);
 static_assert(offsetof(OwnerFields, fleet) == 40 && offsetof(OwnerFields, name) == 104);
+static_assert(offsetof(OwnerFields, creator_pid_namespace) == 168 && offsetof(OwnerFields, pid_namespace) == 176);
 static_assert(sizeof(CounterItem) == 192);
 static_assert(offsetof(CounterItem, writes) == 4 && offsetof(CounterItem, value) == 8);
 static_assert(offsetof(CounterItem, label) == 16 && offsetof(CounterItem, text) == 64);

@@ -43,12 +43,16 @@ std::string text_of(const char (&field)[N]) {
   return std::string(field, strnlen(field, N));
 }
 
-OwnerState state_of(const os::ProcessIdentity& owner, const memory::SegmentHeader& header) {
+OwnerState state_of(const os::ProcessIdentity& owner, std::uint64_t pid_namespace,
+                    const memory::SegmentHeader& header) {
   const os::ProcessIdentity creator = {.pid = static_cast<std::int32_t>(header.creator_pid),
                                        .start_time_ticks = header.creator_start_ticks};
   // Nobody will attach to a file whose creator died before it could hand it over.
   const os::ProcessIdentity& judged = owner.pid == 0 ? creator : owner;
   try {
+    if (pid_namespace != os::own_pid_namespace()) {
+      return OwnerState::unknown;
+    }
     if (judged.pid <= 0 || os::liveness_of(judged) != os::Liveness::alive) {
       return OwnerState::dead;
     }
@@ -82,6 +86,7 @@ std::string_view to_string(OwnerState state) noexcept {
   case OwnerState::alive: return "alive";
   case OwnerState::stopped: return "stopped";
   case OwnerState::dead: return "dead";
+  case OwnerState::unknown: break;
   }
   return "unknown";
 }
@@ -103,7 +108,8 @@ CounterSnapshot CounterSnapshot::read(const std::string& path) {
   }
   snapshot.owner = {.pid = static_cast<std::int32_t>(copies->before.owner.pid),
                     .start_time_ticks = owner.start_time_ticks};
-  snapshot.state = state_of(snapshot.owner, header);
+  snapshot.pid_namespace = snapshot.owner.pid == 0 ? owner.creator_pid_namespace : owner.pid_namespace;
+  snapshot.state = state_of(snapshot.owner, snapshot.pid_namespace, header);
 
   for (std::size_t i = 0; i < limits::counters_max; ++i) {
     const std::uint32_t kind = copies->kind_of(i);

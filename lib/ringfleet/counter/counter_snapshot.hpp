@@ -26,6 +26,7 @@ enum class OwnerState : std::uint8_t {
   alive,
   stopped, // alive, and held by SIGSTOP or a debugger
   dead,
+  unknown, // it lives in another PID namespace, or did: nobody here can tell
 };
 
 [[nodiscard]] std::string_view to_string(OwnerState state) noexcept;
@@ -36,6 +37,7 @@ struct CounterSnapshot {
   std::string name;
   std::uint64_t serial = 0;
   os::ProcessIdentity owner;
+  std::uint64_t pid_namespace = 0; // of the owner; while there is none, of the creator
   OwnerState state = OwnerState::dead;
   std::vector<SnapshotItem> items; // in order of allocation
 

@@ -44,10 +44,11 @@ os::Descriptor create_counter_file(std::string_view path, const CounterOwner& ow
                                                     .fingerprint = fingerprint});
   OwnerFields& fields = reinterpret_cast<CounterBody*>(segment.body().data())->owner;
   fields.serial = owner.serial;
+  fields.creator_pid_namespace = os::own_pid_namespace();
   copy_text(fields.role, owner.role);
   copy_text(fields.fleet, owner.fleet);
   copy_text(fields.name, owner.name);
-  // SYNC counter.named: release; pairs with acquire in CounterCopies::take. Publishes: serial and names.
+  // SYNC counter.named: release; pairs with acquire in CounterCopies::take. Publishes: serial, names and PID namespace.
   Atomics::store_release(fields.named, 1U);
   return segment.appear().descriptor().duplicate();
 }
@@ -62,7 +63,8 @@ CounterWriter::CounterWriter(const os::Descriptor& file, std::string_view name)
   }
   const os::ProcessIdentity self = os::own_identity();
   Atomics::store_relaxed(owner.start_time_ticks, self.start_time_ticks);
-  // SYNC counter.owner: release; pairs with acquire in CounterCopies::take. Publishes: the start time.
+  Atomics::store_relaxed(owner.pid_namespace, os::own_pid_namespace());
+  // SYNC counter.owner: release; pairs with acquire in CounterCopies::take. Publishes: start time and PID namespace.
   Atomics::store_release(owner.pid, static_cast<std::uint32_t>(self.pid));
 }
 

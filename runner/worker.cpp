@@ -1,5 +1,6 @@
 #include "worker.hpp"
 
+#include "resource_limits.hpp"
 #include "scheduler_link.hpp"
 
 #include "ringfleet/base/error.hpp"
@@ -93,6 +94,7 @@ Worker::Flow Worker::handle(command::Load& load) {
     if (load.counters) {
       tally_.attach(load.counters, load.request.module);
     }
+    limit_resources(load.request);
     auto module = load_module(load.artifact.get(), load.request.directory);
     config_ = load.request.config.empty() ? "{}" : load.request.config;
     number_ = static_cast<std::uint16_t>(load.request.number);

@@ -62,6 +62,8 @@ drain_timeout = "250ms"
 slots = 64
 slot_bytes = "4KiB"
 wait = "spin"
+memory_limit = "256MiB"
+descriptor_limit = 100
 
 [[module]]
 id = "echo"
@@ -85,6 +87,8 @@ path = "./echo.so"
   CHECK(zstd.slots == 64);
   CHECK(zstd.slot_bytes == 4096);
   CHECK(zstd.wait == call::WaitMode::spin);
+  CHECK(zstd.memory_limit_bytes == 256U << 20);
+  CHECK(zstd.descriptor_limit == 100);
   CHECK_NOTHROW(check(topology));
 }
 
@@ -103,6 +107,8 @@ TEST_CASE("topology: keys that are left out have the defaults of limits.hpp") { 
   CHECK((module.start_timeout == limits::start_timeout));
   CHECK((module.drain_timeout == limits::drain_timeout));
   CHECK(module.wait == call::WaitMode::park);
+  CHECK(module.memory_limit_bytes == 0);
+  CHECK(module.descriptor_limit == 0);
   CHECK_NOTHROW(check(topology));
 }
 
@@ -134,6 +140,11 @@ TEST_CASE("topology: a wrong value is refused with its line, its key, the proble
       {"slot_bytes = \"1KB\"", "module.slot_bytes", "unknown unit 'KB'", "for example \"1KiB\""},
       {"slot_bytes = \"63B\"", "module.slot_bytes", "63B is out of range", "from 64B to 64KiB"},
       {"slot_bytes = \"1MiB\"", "module.slot_bytes", "1MiB is out of range", "from 64B to 64KiB"},
+      {"memory_limit = 1024", "module.memory_limit", "1024 is an integer without a unit", "for example \"512MiB\""},
+      {"memory_limit = \"31MiB\"", "module.memory_limit", "31MiB is out of range", "from 32MiB to 1024GiB"},
+      {"memory_limit = \"1025GiB\"", "module.memory_limit", "1025GiB is out of range", "from 32MiB to 1024GiB"},
+      {"descriptor_limit = 31", "module.descriptor_limit", "31 is out of range", "from 32 to 1048576"},
+      {"descriptor_limit = 1048577", "module.descriptor_limit", "1048577 is out of range", "from 32 to 1048576"},
       {"call_timeout = 5", "module.call_timeout", "5 is an integer without a unit", "for example \"5s\""},
       {"call_timeout = 0.5", "module.call_timeout", "0.5 is a floating-point number without a unit", "\"5s\""},
       {"call_timeout = \"5\"", "module.call_timeout", "no unit", "for example \"5s\""},
@@ -193,7 +204,8 @@ TEST_CASE("topology: a whole file that is wrong is refused where it is wrong") {
       {"[fleet]\nstop_timeout = 5\n[[module]]\nid=\"a\"\npath=\"echo.so\"\n", 2, "fleet.stop_timeout", "unit"},
       {"[[module]]\npath = \"echo.so\"\n", 1, "module.id", "the key is missing"},
       {"[[module]]\nid = \"echo\"\n", 1, "module.path", "the key is missing"},
-      {"[fleet]\nname = \"channels\"\n[[module]]\nid = \"x\"\npath = \"echo.so\"\n", 2, "fleet.name", "taken by the counters"},
+      {"[fleet]\nname = \"channels\"\n[[module]]\nid = \"x\"\npath = \"echo.so\"\n", 2, "fleet.name",
+       "taken by the counters"},
       {"[[module]]\nid = \"-x\"\npath = \"echo.so\"\n", 2, "module.id", "begins with '-'"},
       {"[[module]]\nid = \"a\\u0007\"\npath = \"echo.so\"\n", 2, "module.id", "byte 0x07 is not allowed"},
       {"[[module]]\nid = 5\npath = \"echo.so\"\n", 2, "module.id", "5 is an integer"},
@@ -334,6 +346,8 @@ TEST_CASE("topology: values that a program filled in are checked by the same rul
   refused([](Topology& t) { t.modules[0].config = "{"; });
   refused([](Topology& t) { t.modules[0].slots = 3; });
   refused([](Topology& t) { t.modules[0].slot_bytes = 1; });
+  refused([](Topology& t) { t.modules[0].memory_limit_bytes = 1 << 20; });
+  refused([](Topology& t) { t.modules[0].descriptor_limit = 3; });
   refused([](Topology& t) { t.modules[0].call_timeout = -1s; });
   refused([](Topology& t) { t.modules.push_back(t.modules[0]); });
 }

@@ -89,7 +89,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 }
 
 std::vector<Bytes> ringfleet::fuzz::seeds() {
-  const auto load = call::encode(call::LoadRequest{"zstd", 3, "zstd.so", R"({"level": 3})", "/modules"});
+  const auto load =
+      call::encode(call::LoadRequest{"zstd", 3, "zstd.so", R"({"level": 3})", "/modules", 1ULL << 33, 256});
   call::ModuleDescription description;
   description.abi = 2;
   description.id = "zstd";

@@ -22,6 +22,12 @@ void check_accepted(const fleet::Topology& topology) {
     require(module.instances >= 1 && module.instances <= limits::instances_max, "instances within the limit");
     require(is_power_of_two(module.slots) && module.slots <= limits::lane_slots_max, "slots: a power of two");
     require(module.slot_bytes >= limits::slot_bytes_min && module.slot_bytes <= limits::slot_bytes_max, "slot_bytes");
+    require(module.memory_limit_bytes == 0 || (module.memory_limit_bytes >= limits::memory_limit_min &&
+                                               module.memory_limit_bytes <= limits::memory_limit_max),
+            "memory_limit");
+    require(module.descriptor_limit == 0 || (module.descriptor_limit >= limits::descriptor_limit_min &&
+                                             module.descriptor_limit <= limits::descriptor_limit_max),
+            "descriptor_limit");
     require(module.config.size() <= limits::config_bytes_max && module.config.front() == '{', "config is an object");
     for (const auto timeout : {module.call_timeout, module.start_timeout, module.drain_timeout}) {
       require(timeout >= limits::timeout_min && timeout <= limits::timeout_max, "a timeout within the limits");
@@ -67,7 +73,8 @@ std::vector<Bytes> ringfleet::fuzz::seeds() {
       text_seed("[fleet]\nname = \"demo\"\norphans = \"stop\"\ndrain_timeout = \"1m30s\"\nstop_timeout = \"5s\"\n\n"
                 "[[module]]\nid = \"zstd\"\npath = \"/dev/null\"\ninstances = 2\nranks = 1\nwait = \"spin\"\n"
                 "config = { level = 3, deep = [1, 2.5, true, {a = \"b\"}] }\ncall_timeout = \"5s\"\nslots = 256\n"
-                "slot_bytes = \"1KiB\"\n\n[[module]]\nid = \"echo\"\npath = \"/dev/zero\"\n"),
+                "slot_bytes = \"1KiB\"\n"
+                "memory_limit = \"1GiB\"\ndescriptor_limit = 64\n\n[[module]]\nid = \"echo\"\npath = \"/dev/zero\"\n"),
       text_seed("module = [{id = \"a\", path = \"sha256:0123456789abcdef\"}]\n"),
       text_seed(
           "[[module]]\nid = \"a\"\npath = \"/dev/null\"\nslots = 3\ninstances = {min = 1, max = 2}\nd = 1979-05-27\n"),

@@ -56,7 +56,9 @@ std::string topology_json(const std::string& file, const fleet::Topology& topolo
                        {"drain_timeout_ns", module.drain_timeout.count()},
                        {"slots", module.slots},
                        {"slot_bytes", module.slot_bytes},
-                       {"wait", to_string(module.wait)}});
+                       {"wait", to_string(module.wait)},
+                       {"memory_limit_bytes", module.memory_limit_bytes},
+                       {"descriptor_limit", module.descriptor_limit}});
   }
   const Json json{{"ok", true},
                   {"file", file},

@@ -65,6 +65,12 @@ inline constexpr std::size_t segment_name_bytes_max = 96;
 inline constexpr std::uint64_t artifact_bytes_max = 1ULL << 30;
 inline constexpr std::size_t topology_bytes_max = 1UL << 20;
 inline constexpr std::size_t config_bytes_max = 64UL << 10; // a module's configuration travels in one control message
+// What a topology may allow a runner: no less than it needs for itself (its worker's stack is 8 MiB), no more than is
+// meant as a limit.
+inline constexpr std::uint64_t memory_limit_min = 32ULL << 20;
+inline constexpr std::uint64_t memory_limit_max = 1ULL << 40;
+inline constexpr std::uint32_t descriptor_limit_min = 32;
+inline constexpr std::uint32_t descriptor_limit_max = 1U << 20;
 inline constexpr auto timeout_min = 1ms;
 inline constexpr auto timeout_max = 24h; // that a topology may ask for; longer ones hide a mistake
 inline constexpr std::size_t control_message_bytes_max = 128UL << 10;

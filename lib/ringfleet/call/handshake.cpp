@@ -46,9 +46,10 @@ public:
     return std::string(rest.substr(0, bytes));
   }
 
-  std::uint32_t number(std::uint32_t max) {
+  std::uint32_t number(std::uint32_t max) { return static_cast<std::uint32_t>(large_number(max)); }
+  std::uint64_t large_number(std::uint64_t max) {
     const std::string digits = text();
-    std::uint32_t value = 0;
+    std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (error != std::errc{} || end != digits.data() + digits.size() || value > max) {
       fail();
@@ -97,6 +98,8 @@ std::string encode(const LoadRequest& request) {
   out.text(request.name);
   out.text(request.config);
   out.text(request.directory);
+  out.number(request.memory_limit_bytes);
+  out.number(request.descriptor_limit);
   return out.take();
 }
 
@@ -108,6 +111,8 @@ LoadRequest decode_load_request(std::string_view text) {
   request.name = in.text();
   request.config = in.text();
   request.directory = in.text();
+  request.memory_limit_bytes = in.large_number(limits::memory_limit_max);
+  request.descriptor_limit = in.number(limits::descriptor_limit_max);
   in.finish();
   return request;
 }

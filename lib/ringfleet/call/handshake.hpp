@@ -16,6 +16,9 @@ struct LoadRequest {
   std::string name;         // the file, for messages
   std::string config;       // JSON text, handed to init as it is
   std::string directory;    // of the module's file; its private libraries are found there
+  // What the runner may take, set before the module is loaded. 0: as the scheduler itself.
+  std::uint64_t memory_limit_bytes = 0;
+  std::uint32_t descriptor_limit = 0;
 };
 
 struct MethodDescription {

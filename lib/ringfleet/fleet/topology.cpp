@@ -88,6 +88,18 @@ std::string slot_bytes_problem(std::uint64_t slot_bytes) {
              : std::string();
 }
 
+std::string memory_limit_problem(std::uint64_t bytes) {
+  return bytes < limits::memory_limit_min || bytes > limits::memory_limit_max
+             ? fmt::format("{} is out of range", format_bytes(bytes))
+             : std::string();
+}
+
+std::string descriptor_limit_problem(std::int64_t descriptors) {
+  return descriptors < limits::descriptor_limit_min || descriptors > limits::descriptor_limit_max
+             ? fmt::format("{} is out of range", descriptors)
+             : std::string();
+}
+
 std::string config_problem(std::string_view json) {
   return json.size() > limits::config_bytes_max ? fmt::format("{} of JSON are more than {}", format_bytes(json.size()),
                                                               format_bytes(limits::config_bytes_max))
@@ -131,6 +143,12 @@ void check(const ModuleSpec& module) {
   require(owner, "module", "drain_timeout", detail::timeout_problem(module.drain_timeout));
   require(owner, "module", "slots", detail::slots_problem(module.slots));
   require(owner, "module", "slot_bytes", detail::slot_bytes_problem(module.slot_bytes));
+  if (module.memory_limit_bytes != 0) {
+    require(owner, "module", "memory_limit", detail::memory_limit_problem(module.memory_limit_bytes));
+  }
+  if (module.descriptor_limit != 0) {
+    require(owner, "module", "descriptor_limit", detail::descriptor_limit_problem(module.descriptor_limit));
+  }
 }
 
 void check(const Topology& topology) {

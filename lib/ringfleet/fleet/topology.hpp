@@ -36,6 +36,8 @@ struct ModuleSpec {
   std::uint32_t slots = limits::lane_slots_default;
   std::uint32_t slot_bytes = limits::slot_bytes_default;
   call::WaitMode wait = call::WaitMode::park;
+  std::uint64_t memory_limit_bytes = 0; // of a runner, beside its lanes. 0: none but the scheduler's own
+  std::uint32_t descriptor_limit = 0;   // open files of a runner. 0: as many as the scheduler may have
 };
 
 struct Topology {

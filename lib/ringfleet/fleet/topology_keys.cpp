@@ -29,6 +29,10 @@ constexpr std::array keys{
     TopologyKey{"module", "slots", KeyType::integer, false, "a power of two from 1 to 65536, for example 256"},
     TopologyKey{"module", "slot_bytes", KeyType::size, false, R"(a size from 64B to 64KiB, for example "1KiB")"},
     TopologyKey{"module", "wait", KeyType::text, false, R"("park" or "spin")"},
+    TopologyKey{"module", "memory_limit", KeyType::size, false,
+                R"(a size from 32MiB to 1024GiB, for example "512MiB")"},
+    TopologyKey{"module", "descriptor_limit", KeyType::integer, false,
+                "an integer from 32 to 1048576, for example 256"},
 };
 
 // Levenshtein, one row.

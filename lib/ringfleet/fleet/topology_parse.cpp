@@ -195,6 +195,16 @@ private:
           value && accept(key, node, detail::slot_bytes_problem(*value))) {
         module.slot_bytes = static_cast<std::uint32_t>(*value);
       }
+    } else if (key.name == "memory_limit") {
+      if (const auto value = with_unit(key, node, &parse_bytes);
+          value && accept(key, node, detail::memory_limit_problem(*value))) {
+        module.memory_limit_bytes = *value;
+      }
+    } else if (key.name == "descriptor_limit") {
+      if (const auto value = integer_of(key, node);
+          value && accept(key, node, detail::descriptor_limit_problem(*value))) {
+        module.descriptor_limit = static_cast<std::uint32_t>(*value);
+      }
     } else if (key.name == "wait") {
       if (const auto text = text_of(key, node)) {
         const auto mode = detail::wait_mode(*text);

@@ -86,8 +86,13 @@ void Runner::let_go() noexcept {
 void Runner::send_module() {
   call::ControlMessage load;
   load.type = call::ControlType::load;
-  load.text = call::encode(
-      call::LoadRequest{spec_.module, spec_.number, spec_.artifact->path(), spec_.config, spec_.artifact->directory()});
+  load.text = call::encode(call::LoadRequest{.module = spec_.module,
+                                             .number = spec_.number,
+                                             .name = spec_.artifact->path(),
+                                             .config = spec_.config,
+                                             .directory = spec_.artifact->directory(),
+                                             .memory_limit_bytes = spec_.memory_limit_bytes,
+                                             .descriptor_limit = spec_.descriptor_limit});
   std::vector<int> descriptors{spec_.artifact->descriptor()};
   os::Descriptor counters;
   if (!spec_.counter_path.empty()) {

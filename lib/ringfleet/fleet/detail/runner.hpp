@@ -49,6 +49,8 @@ struct RunnerSpec {
   std::string module;       // id in the fleet
   std::uint32_t number = 0; // of the module
   std::string config;       // JSON text
+  std::uint64_t memory_limit_bytes = 0;
+  std::uint32_t descriptor_limit = 0;
   std::shared_ptr<const Artifact> artifact;
   Nanoseconds start_timeout{};
   Nanoseconds stop_timeout{};

@@ -93,6 +93,8 @@ std::uint64_t Supervisor::start_runner(Module& module, std::shared_ptr<const Art
   spec.module = module.spec.id;
   spec.number = module.number;
   spec.config = module.spec.config;
+  spec.memory_limit_bytes = module.spec.memory_limit_bytes;
+  spec.descriptor_limit = module.spec.descriptor_limit;
   spec.artifact = std::move(artifact);
   spec.start_timeout = module.spec.start_timeout;
   spec.stop_timeout = options_.stop_timeout;

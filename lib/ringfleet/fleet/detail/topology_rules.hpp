@@ -19,6 +19,8 @@ namespace ringfleet::fleet::detail {
 [[nodiscard]] std::string ranks_problem(std::int64_t ranks);
 [[nodiscard]] std::string slots_problem(std::int64_t slots);
 [[nodiscard]] std::string slot_bytes_problem(std::uint64_t slot_bytes);
+[[nodiscard]] std::string memory_limit_problem(std::uint64_t bytes);
+[[nodiscard]] std::string descriptor_limit_problem(std::int64_t descriptors);
 [[nodiscard]] std::string config_problem(std::string_view json); // its size; the text is JSON already
 [[nodiscard]] std::optional<call::WaitMode> wait_mode(std::string_view text) noexcept;
 

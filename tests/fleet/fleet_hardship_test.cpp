@@ -1,0 +1,261 @@
+// A fleet in hard times: signals without end, no processor, modules that take all there is. Everybody else's calls
+// succeed, nobody is taken for hung, and what is lacking is named.
+
+#include "../seed.hpp"
+#include "fleet_fixture.hpp"
+#include "ringfleet/fleet/client.hpp"
+#include "ringfleet/os/process.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <set>
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+using namespace ringfleet;
+using namespace ringfleet::test;
+
+namespace {
+
+std::set<pid_t> pids_of(const Fleet& fleet, std::string_view module) {
+  std::set<pid_t> pids;
+  for (const ModuleStatus& status : fleet.status().modules) {
+    for (const RunnerStatus& runner : status.runners) {
+      if (status.id == module) {
+        pids.insert(runner.pid);
+      }
+    }
+  }
+  return pids;
+}
+
+// Calls of one method until stop() or the end of it: each reply must be what was sent.
+class Load {
+public:
+  Load(Method method, std::size_t bytes) : thread_([this, method, bytes] { run(method, bytes); }) {}
+  ~Load() {
+    stop_ = true;
+    thread_.join();
+  }
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  [[nodiscard]] std::uint64_t answered() const { return answered_; }
+  [[nodiscard]] std::uint64_t wrong() const { return wrong_; }
+
+private:
+  void run(const Method& method, std::size_t bytes) {
+    for (std::uint64_t number = 0; !stop_; ++number) {
+      std::string text(bytes, static_cast<char>('a' + number % 26));
+      const Reply reply = number % 2 == 0 ? method.call(text, {120s}) : method.start(text, {120s}).get();
+      wrong_ += reply.text() != text;
+      ++answered_;
+    }
+  }
+
+  std::atomic<bool> stop_{false};
+  std::atomic<std::uint64_t> answered_{0};
+  std::atomic<std::uint64_t> wrong_{0};
+  std::thread thread_; // last: it uses the others
+};
+
+std::atomic<std::uint64_t> signals_here{0};
+
+// SIGUSR1 is counted and interrupts system calls, for the life of the object.
+class CountedSignals {
+public:
+  CountedSignals() {
+    struct sigaction action{};
+    action.sa_handler = [](int) { signals_here.fetch_add(1, std::memory_order_relaxed); };
+    REQUIRE(sigaction(SIGUSR1, &action, &before_) == 0);
+  }
+  ~CountedSignals() { sigaction(SIGUSR1, &before_, nullptr); }
+  CountedSignals(const CountedSignals&) = delete;
+  CountedSignals& operator=(const CountedSignals&) = delete;
+
+private:
+  struct sigaction before_{};
+};
+
+// SIGUSR1 to each thread of a process.
+void shower(pid_t pid) {
+  std::error_code gone;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", gone)) {
+    (void)syscall(SYS_tgkill, pid, std::stoi(task.path().filename().string()), SIGUSR1);
+  }
+}
+
+// This process, and whatever it starts meanwhile, on one core, with others who want all of it.
+class Starvation {
+public:
+  explicit Starvation(int competitors) {
+    REQUIRE(sched_getaffinity(0, sizeof before_, &before_) == 0);
+    for (int core = 0; core < CPU_SETSIZE; ++core) {
+      if (CPU_ISSET(core, &before_)) {
+        CPU_ZERO(&one_);
+        CPU_SET(core, &one_);
+        break;
+      }
+    }
+    move_threads(getpid(), one_);
+    for (int i = 0; i < competitors; ++i) {
+      const pid_t competitor = fork();
+      REQUIRE(competitor >= 0);
+      if (competitor == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;) {
+          asm volatile("");
+        }
+      }
+      competitors_.push_back(competitor);
+    }
+  }
+  ~Starvation() {
+    for (const pid_t competitor : competitors_) {
+      kill(competitor, SIGKILL);
+      waitpid(competitor, nullptr, 0);
+    }
+    move_threads(getpid(), before_);
+  }
+  Starvation(const Starvation&) = delete;
+  Starvation& operator=(const Starvation&) = delete;
+
+  void include(const std::set<pid_t>& runners) const {
+    for (const pid_t runner : runners) {
+      move_threads(runner, one_);
+    }
+  }
+
+private:
+  static void move_threads(pid_t pid, const cpu_set_t& cores) {
+    std::error_code gone;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", gone)) {
+      (void)sched_setaffinity(std::stoi(task.path().filename().string()), sizeof cores, &cores);
+    }
+  }
+
+  cpu_set_t before_{};
+  cpu_set_t one_{};
+  std::vector<pid_t> competitors_;
+};
+
+} // namespace
+
+TEST_CASE("fleet: a storm of signals at every thread of clients, scheduler and runners fails no call (fault 41)") {
+  const RuntimeDirectory directory;
+  const CountedSignals counted;
+  Fleet fleet(topology_of({module_of("counter", test_module("signal_counter"), 2)}));
+  const Method echo = fleet.method("counter", "echo");
+  const std::set<pid_t> runners = pids_of(fleet, "counter");
+  REQUIRE(runners.size() == 2);
+  const Load small(echo, 10);
+  const Load beside(echo, 100'000); // through arenas, which come by descriptor passing
+  const std::uint64_t storms = 3'000 / scale_down;
+  for (std::uint64_t storm = 0; storm < storms || small.answered() < 200 || beside.answered() < 50; ++storm) {
+    shower(getpid());
+    for (const pid_t runner : runners) {
+      shower(runner);
+    }
+    if (storm % 100 == 0) {
+      CHECK(fleet.status().modules.size() == 1);
+    }
+  }
+  CHECK(small.wrong() == 0);
+  CHECK(beside.wrong() == 0);
+  CHECK(pids_of(fleet, "counter") == runners);
+  CHECK(signals_here > storms);
+  for (std::size_t asked = 0; asked < 8; ++asked) { // whichever of the two answers
+    CHECK(std::stoull(std::string(fleet.call("counter", "signals", "", {60s}).text())) > 0);
+  }
+}
+
+TEST_CASE(
+    "fleet: with too little processor calls are slow, but no runner is taken for hung, and deaths heal (fault 45)") {
+  const RuntimeDirectory directory;
+  Listener listener;
+  Fleet fleet(topology_of({module_of("echo", shipped("echo"), 12), module_of("zstd", shipped("zstd_v1"))}),
+              listener.options());
+  const Method echo = fleet.method("echo", "echo");
+  const std::set<pid_t> runners = pids_of(fleet, "echo");
+  REQUIRE(runners.size() == 12);
+  {
+    const Starvation starvation(8);
+    starvation.include(runners);
+    starvation.include(pids_of(fleet, "zstd"));
+    const Load one(echo, 10);
+    const Load two(echo, 3'000);
+    std::uint64_t seen_at_default_timeout = 0;
+    while (one.answered() < 200 || two.answered() < 200) {
+      seen_at_default_timeout += echo.call("as patient as anybody").ok();
+    }
+    CHECK(seen_at_default_timeout > 0);
+    CHECK(pids_of(fleet, "echo") == runners);
+    CHECK_FALSE(contains(listener.all(), "killed"));
+    // What a fleet does about deaths and deploys is slower, too, and happens all the same.
+    CHECK(fleet.reload("zstd", shipped("zstd_v2")).to_version == "2.0.0");
+    const auto victim = *runners.begin();
+    REQUIRE(kill(victim, SIGKILL) == 0);
+    CHECK(listener.wait_for_event("SIGKILL"));
+    CHECK(one.wrong() == 0);
+    CHECK(two.wrong() == 0);
+  }
+  CHECK(fleet.status().modules.front().last_error.find("hung") == std::string::npos);
+}
+
+TEST_CASE("fleet: a module that leaks descriptors loses its own ability to get more, by name, and nobody else does "
+          "(fault 16)") {
+  const RuntimeDirectory directory;
+  Listener listener;
+  auto module = module_of("greedy", test_module("greedy"));
+  module.descriptor_limit = 64;
+  Fleet fleet(topology_of({module, module_of("echo", shipped("echo"))}, "leaking"), listener.options());
+  const std::set<pid_t> greedy = pids_of(fleet, "greedy");
+  const std::set<pid_t> echo = pids_of(fleet, "echo");
+  const Reply leaked = fleet.call("greedy", "leak_descriptors", "", {60s});
+  REQUIRE_MESSAGE(leaked.ok(), leaked.error());
+  const auto count = std::stoul(std::string(leaked.text()));
+  CHECK(count > 40);
+  CHECK(count < 64);
+  CHECK(fleet.call("greedy", "echo", "by the lane that it has", {20s}).text() == "by the lane that it has");
+  CHECK(pids_of(fleet, "greedy") == greedy);
+  // A lane for somebody new comes in descriptors that it cannot take: it ends, by name, and its successor can.
+  Client client("leaking");
+  const Reply reply = client.method("greedy", "echo").call("from outside", {20s});
+  CHECK_MESSAGE(reply.text() == "from outside", reply.error());
+  CHECK(listener.wait_for_line("greedy: ringfleet-runner: receive a message: the descriptors it carries were lost"));
+  CHECK(pids_of(fleet, "greedy") != greedy);
+  CHECK(client.method("echo", "echo").call("from outside", {20s}).text() == "from outside");
+  CHECK(pids_of(fleet, "echo") == echo);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// The shadow memory of the sanitizers has no limit, and their allocators end the process instead of refusing.
+TEST_CASE("fleet: a module that allocates without end is refused at its memory_limit, or dies alone (fault 12)") {
+  const RuntimeDirectory directory;
+  Listener listener;
+  auto module = module_of("greedy", test_module("greedy"));
+  module.memory_limit_bytes = 64 << 20;
+  Fleet fleet(topology_of({module, module_of("echo", shipped("echo"))}), listener.options());
+  const std::set<pid_t> greedy = pids_of(fleet, "greedy");
+  const std::set<pid_t> echo = pids_of(fleet, "echo");
+  const Reply leaked = fleet.call("greedy", "leak_memory", "", {60s});
+  REQUIRE_MESSAGE(leaked.ok(), leaked.error());
+  const auto mebibytes = std::stoul(std::string(leaked.text()));
+  CHECK(mebibytes > 32);
+  CHECK(mebibytes < 64);
+  // With nothing left, what needs nothing goes on.
+  CHECK(fleet.call("greedy", "echo", "no memory needed", {20s}).text() == "no memory needed");
+  CHECK(pids_of(fleet, "greedy") == greedy);
+  const Reply blind = fleet.call("greedy", "leak_memory_blindly", "", {60s});
+  CHECK(blind.status() == CallStatus::runner_lost);
+  CHECK_MESSAGE(contains(blind.error(), "greedy.leak_memory_blindly"), blind.error());
+  CHECK_MESSAGE(contains(blind.error(), "SIGSEGV"), blind.error());
+  CHECK(fleet.call("greedy", "echo", "the next one", {20s}).text() == "the next one");
+  CHECK(fleet.call("echo", "echo", "unmoved", {20s}).text() == "unmoved");
+  CHECK(pids_of(fleet, "echo") == echo);
+}
+#endif

@@ -2,6 +2,7 @@
 // nothing.
 
 #include "fleet_fixture.hpp"
+#include "resources.hpp"
 #include "ringfleet/os/process.hpp"
 
 #include <csignal>
@@ -9,8 +10,6 @@
 #include <map>
 #include <random>
 #include <set>
-
-#include <dirent.h>
 
 using namespace ringfleet;
 using namespace ringfleet::test;
@@ -33,17 +32,6 @@ void stop_process(pid_t pid) {
   while (!os::is_stopped(pid)) {
     std::this_thread::yield();
   }
-}
-
-std::size_t open_descriptors() {
-  std::size_t count = 0;
-  DIR* directory = opendir("/proc/self/fd");
-  REQUIRE(directory != nullptr);
-  while (readdir(directory) != nullptr) {
-    ++count;
-  }
-  closedir(directory);
-  return count;
 }
 
 } // namespace
@@ -267,24 +255,19 @@ TEST_CASE("fleet: runners killed at random under load lose no call and answer no
   MESSAGE(accepted.load(), " calls, ", failed.load(), " ended with their runner");
 }
 
-TEST_CASE("fleet: after many deaths there are as many descriptors as before") { // RELIABILITY R
+TEST_CASE("fleet: after many deaths there is as much of everything as before") { // RELIABILITY R
   const RuntimeDirectory directory;
   FleetOptions options;
   options.unlimited_restarts = true;
   Fleet fleet(topology_of({module_of("bad", shipped("misbehave"))}), options);
   REQUIRE(fleet.call("bad", "ok", "", {20s}).ok());
   (void)fleet.status(); // the scheduler's thread has let go of the lane's descriptors when it answers
-  const std::size_t before = open_descriptors();
+  const Resources before;
   for (int i = 0; i < 30; ++i) {
     CHECK(fleet.call("bad", "abort", "", {20s}).status() == CallStatus::runner_lost);
   }
   REQUIRE(fleet.call("bad", "ok", "", {20s}).ok());
-  // The last dead runner's are closed by the scheduler's thread, right after its death was told.
-  const auto give_up = std::chrono::steady_clock::now() + 20s;
-  while (open_descriptors() != before && std::chrono::steady_clock::now() < give_up) {
-    std::this_thread::yield();
-  }
-  CHECK(open_descriptors() == before);
+  check_resources_come_back_to(before);
 }
 
 TEST_CASE("fleet: a module that dies again and again is refused at once instead of keeping callers waiting") { // F8

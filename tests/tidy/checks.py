@@ -61,6 +61,9 @@ def check_words(tree):
                 yield "sleep", path, number, "nobody sleeps to synchronise: wait for the event, bounded"
             if re.search(r"\bvolatile\b", line) and not re.search(r"\b(asm|__asm__)\s+volatile\b", line):
                 yield "volatile", path, number, "volatile orders nothing: use the atomics policy"
+            if re.search(r"\b(system_clock|CLOCK_REALTIME\w*|CLOCK_TAI|gettimeofday|timespec_get)\b", line) and path.startswith(
+                    ("lib/", "runner/", "tools/")):
+                yield "clock", path, number, "the wall clock jumps: use monotonic_now()"
 
 
 def check_atomics(tree):

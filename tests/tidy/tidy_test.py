@@ -88,6 +88,11 @@ class Planted(unittest.TestCase):
         self.assert_found("volatile", "tests/ring/t.cpp", {"tests/ring/t.cpp": "volatile int x;\n"})
         self.assertEqual(violations({"tests/ring/t.cpp": 'void f() { asm volatile("yield"); }\n'}), [])
 
+    def test_a_look_at_the_wall_clock_is_found_in_the_product(self):
+        text = "auto now = std::chrono::system_clock::now();\n"
+        self.assert_found("clock", "runner/main.cpp", {"runner/main.cpp": text})
+        self.assertEqual(violations({"tests/ring/t.cpp": text}), [])
+
     def test_a_memory_order_outside_the_policy_is_found(self):
         self.assert_found("atomics", "runner/main.cpp",
                           {"runner/main.cpp": "int x = a.load(std::memory_order_relaxed);\n"})

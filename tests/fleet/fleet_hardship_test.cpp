@@ -3,12 +3,14 @@
 
 #include "fleet_fixture.hpp"
 #include "ringfleet/fleet/client.hpp"
+#include "ringfleet/os/child_process.hpp"
 
 #include <csignal>
 #include <filesystem>
 #include <random>
 #include <set>
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -263,3 +265,46 @@ TEST_CASE("fleet: a module that allocates without end is refused at its memory_l
   CHECK(pids_of(fleet, "echo") == echo);
 }
 #endif
+
+TEST_CASE("fleet: ringfleet-stat comes, is killed and comes again while runners crash; it always answers and disturbs "
+          "nobody (fault 40)") {
+  const RuntimeDirectory directory;
+  FleetOptions options;
+  options.unlimited_restarts = true;
+  Fleet fleet(topology_of({module_of("bad", shipped("misbehave")), module_of("echo", shipped("echo"))}, "watched"),
+              options);
+  const std::set<pid_t> echo = pids_of(fleet, "echo");
+  const Load load(fleet.method("echo", "echo"), 10);
+  const unsigned looks_wanted = 60 / scale_down + 3;
+  std::atomic<unsigned> looks{0};
+  std::atomic<bool> stop{false};
+  std::uint64_t wrong = 0;
+  std::thread looking([&] {
+    for (; !stop; ++looks) {
+      os::SpawnRequest request;
+      request.path = std::getenv("RINGFLEET_STAT");
+      request.argv = {"ringfleet-stat"};
+      for (char** variable = environ; *variable != nullptr; ++variable) {
+        request.env.emplace_back(*variable);
+      }
+      const os::Descriptor nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
+      request.descriptors = {{nowhere.get(), STDOUT_FILENO}};
+      os::ChildProcess program(request);
+      if (looks % 3 == 2) {
+        program.signal(SIGKILL);
+        (void)program.reap();
+      } else {
+        wrong += program.reap() != os::ExitStatus{};
+      }
+    }
+  });
+  for (unsigned crashes = 0; crashes < 100 / scale_down || looks < looks_wanted; ++crashes) {
+    CHECK(fleet.call("bad", "abort", "", {60s}).status() == CallStatus::runner_lost);
+    CHECK(fleet.call("bad", "ok", "", {60s}).ok());
+  }
+  stop = true;
+  looking.join();
+  CHECK(wrong == 0);
+  CHECK(load.wrong() == 0);
+  CHECK(pids_of(fleet, "echo") == echo);
+}

@@ -3,14 +3,17 @@
 #include "space_fixture.hpp"
 
 #include "ringfleet/ring/membership.hpp"
+#include "ringfleet/ring/ring_listing.hpp"
 
 #include <csignal>
+#include <optional>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 using namespace ringfleet;
 using namespace ringfleet::ring;
@@ -163,6 +166,27 @@ TEST_CASE("ring space: a replaced ring tells its readers, and the new one is ano
   const auto after = RingSpace::attach(scratch.place(), ticks());
   CHECK(after.facts().capacity == 128);
   CHECK(after.facts().birth != before.facts().birth);
+}
+
+// Whoever unlinked it would let two hold "the" lock of one name.
+TEST_CASE("ring space: the lock of a name is one file for good, through ends, replacements and removals") { // DESIGN 3
+  ScratchRing scratch(memory::Backing::file);
+  auto spec = ticks_at(scratch.place());
+  spec.existing = Existing::replace;
+  const auto lock = [&] {
+    struct stat facts{};
+    REQUIRE(::stat(scratch.place().path("lock").c_str(), &facts) == 0);
+    return facts.st_ino;
+  };
+  std::optional<RingSpace> owner(RingSpace::create(spec));
+  const auto before = lock();
+  owner.reset();
+  CHECK(lock() == before);
+  owner.emplace(RingSpace::create(spec));
+  CHECK(lock() == before);
+  owner.reset();
+  remove_ring(scratch.place());
+  CHECK(lock() == before);
 }
 
 TEST_CASE("ring space: a forked child is told that the ring is not its own, by name") {

@@ -117,6 +117,27 @@ TEST_CASE("channel: a reader that is killed stops gating at once; the same id go
   CHECK(first == 10 + back.missed()); // what was overwritten while it was gone is told
 }
 
+TEST_CASE("channel: what was lent and taken back while a reader was away is told by missed()") { // T7, fault 44
+  const ScratchChannel channel;
+  PublisherOptions options;
+  options.arena_bytes = 4'096; // the ring holds many times as many records as the arena holds loans
+  FramePublisher out(channel.place(), options);
+  {
+    const FrameSubscriber before(channel.place(), from_oldest("away"));
+  }
+  constexpr std::uint64_t lent = 20;
+  for (std::uint64_t i = 0; i < lent; ++i) {
+    auto loan = out.loan(1'024, in_seconds(60));
+    REQUIRE(loan);
+    REQUIRE(out.commit(loan, loan.bytes()) == PublishResult::published);
+  }
+  FrameSubscriber back(channel.place(), from_oldest("away"));
+  REQUIRE(back.is_resumed());
+  const auto got = back.poll([](const frame::View&) {}).messages;
+  CHECK(got < lent);
+  CHECK(got + back.missed() == lent);
+}
+
 TEST_CASE("channel: a subscriber that ends and comes back by its id misses nothing, one without id begins anew") { // T8
   const ScratchChannel channel;
   Publisher<Tick> out(channel.place());

@@ -120,10 +120,12 @@ struct BasicFrameSubscriber<Kind>::State {
   }
 
   [[nodiscard]] std::uint64_t missed() const noexcept {
+    // The record of a loan that was taken back is one block.
+    const auto taken_back = hot ? hot->reader.counts().loans_void : 0;
     if constexpr (Kind::role == ring::MemberRole::lossy) {
-      return reader->lost();
+      return reader->lost() + taken_back;
     } else {
-      return reader->missed();
+      return reader->missed() + taken_back;
     }
   }
 

@@ -90,7 +90,8 @@ public:
   // This id was here before, and goes on where it was.
   [[nodiscard]] bool is_resumed() const noexcept;
   // Blocks that were overwritten before this reader came to them: of a reliable one, between the place where it wanted
-  // to begin and the one where it could.
+  // to begin and the one where it could. What was lent counts as one block when its memory has been taken back: also a
+  // reliable reader may come to such messages, after it was away, and missed() grows as it passes them.
   [[nodiscard]] std::uint64_t missed() const noexcept;
   // Of the publisher that was seen last; it grows by one with each that continues the channel.
   [[nodiscard]] std::uint64_t generation() const noexcept;

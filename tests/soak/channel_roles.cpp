@@ -1,5 +1,6 @@
 // Producers and readers, each a process of its own.
 
+#include "large_messages.hpp"
 #include "reading.hpp"
 #include "roles.hpp"
 
@@ -79,9 +80,15 @@ template <class Subscriber>
 bool read_on(Subscriber& in, Reading& reading, Ledger& ledger, std::uint64_t wanted) {
   std::uint64_t read = 0;
   while (read < wanted && Ledger::of(ledger.order.load()) != Order::end) {
-    const auto polled =
-        in.poll([&](const Element& element, const frame::View& view) { reading.take(element, view.id); },
-                std::min(batch, wanted - read));
+    const auto polled = in.poll(
+        [&](const Element& element, const frame::View& view) {
+          reading.missed(in.missed());
+          reading.take(element, view.id);
+          if (element.number % 512 == 0) {
+            ::poll(nullptr, 0, 1); // so that readers are killed with something in hand now and then
+          }
+        },
+        std::min(batch, wanted - read));
     read += polled.messages;
     if (polled.messages != 0) {
       continue;
@@ -111,7 +118,7 @@ int read_always(const Part& part, Ledger& ledger) {
   Subscriber in(place_of(channel, part.directory, part.word), options);
   Reading::Beginning beginning;
   beginning.resumed = was_here || in.is_resumed();
-  beginning.dense = !channel_plans[channel].many_producers;
+  beginning.dense = channel_plans[channel].is_dense();
   beginning.missed = in.missed();
   Reading reading(ledger, ledger.channels[channel], mine, options.id + " of channel " + std::to_string(channel),
                   beginning);
@@ -138,7 +145,7 @@ int visit(const Part& part, Ledger& ledger) {
   Reading::Beginning beginning;
   beginning.anywhere = true;
   beginning.lossy = joining == Joining::lossy;
-  beginning.dense = !channel_plans[channel].many_producers;
+  beginning.dense = channel_plans[channel].is_dense();
   if (joining == Joining::position && beginning.dense) {
     mine.position = options.position;
     beginning.resumed = true;
@@ -157,19 +164,27 @@ int visit(const Part& part, Ledger& ledger) {
 } // namespace
 
 int play_producer(const Part& part, Ledger& ledger) {
-  return channel_plans[part.numbers[0]].many_producers ? produce<SharedPublisher<Element>>(part, ledger)
-                                                       : produce<Publisher<Element>>(part, ledger);
+  const auto& plan = channel_plans[part.numbers[0]];
+  return plan.many_producers ? produce<SharedPublisher<Element>>(part, ledger)
+         : plan.is_large     ? produce<LargePublisher>(part, ledger)
+                             : produce<Publisher<Element>>(part, ledger);
 }
 int play_reader(const Part& part, Ledger& ledger) {
-  return channel_plans[part.numbers[0]].many_producers ? read_always<SharedSubscriber<Element>>(part, ledger)
-                                                       : read_always<Subscriber<Element>>(part, ledger);
+  const auto& plan = channel_plans[part.numbers[0]];
+  return plan.many_producers ? read_always<SharedSubscriber<Element>>(part, ledger)
+         : plan.is_large     ? read_always<LargeSubscriber<channel::FrameSubscriber>>(part, ledger)
+                             : read_always<Subscriber<Element>>(part, ledger);
 }
 int play_visitor(const Part& part, Ledger& ledger) {
-  const bool many = channel_plans[part.numbers[0]].many_producers;
+  const auto& plan = channel_plans[part.numbers[0]];
   if (static_cast<Joining>(part.numbers[1]) == Joining::lossy) {
-    return many ? visit<SharedLossySubscriber<Element>>(part, ledger) : visit<LossySubscriber<Element>>(part, ledger);
+    return plan.many_producers ? visit<SharedLossySubscriber<Element>>(part, ledger)
+           : plan.is_large     ? visit<LargeSubscriber<channel::LossyFrameSubscriber>>(part, ledger)
+                               : visit<LossySubscriber<Element>>(part, ledger);
   }
-  return many ? visit<SharedSubscriber<Element>>(part, ledger) : visit<Subscriber<Element>>(part, ledger);
+  return plan.many_producers ? visit<SharedSubscriber<Element>>(part, ledger)
+         : plan.is_large     ? visit<LargeSubscriber<channel::FrameSubscriber>>(part, ledger)
+                             : visit<Subscriber<Element>>(part, ledger);
 }
 
 } // namespace ringfleet::soak

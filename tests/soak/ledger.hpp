@@ -21,7 +21,7 @@ namespace ringfleet::soak {
 using Word = std::atomic<std::uint64_t>;
 static_assert(Word::is_always_lock_free && std::atomic<std::uint32_t>::is_always_lock_free);
 
-inline constexpr std::size_t channels_max = 3;
+inline constexpr std::size_t channels_max = 4;
 inline constexpr std::size_t streams_max = 3;   // producers of one channel
 inline constexpr std::size_t readers_max = 2;   // of one channel, that are there all the time
 inline constexpr std::size_t callers_max = 8;   // threads that call

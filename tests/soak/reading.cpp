@@ -11,6 +11,14 @@ Reading::Reading(Ledger& ledger, Channel& channel, Readings& mine, std::string w
   mine_.missed += beginning.missed;
 }
 
+void Reading::missed(std::uint64_t blocks) {
+  if (blocks > beginning_.missed) {
+    mine_.missed += blocks - beginning_.missed;
+    beginning_.missed = blocks;
+    may_jump_.fill(true);
+  }
+}
+
 void Reading::take(const Element& element, std::uint64_t position) {
   if (element.stream >= streams_max || element != Element::of(element.stream, element.life, element.number)) {
     complain(ledger_, who_ + ": a torn or foreign message at " + std::to_string(position));
@@ -82,7 +90,9 @@ void Reading::check_end_of(std::uint64_t stream, std::uint64_t life, std::uint64
 
 void Reading::complain_about(const Element& element, const std::string& text) {
   complain(ledger_, who_ + ": number " + std::to_string(element.number) + " of stream " +
-                        std::to_string(element.stream) + ", life " + std::to_string(element.life) + ", " + text);
+                        std::to_string(element.stream) + ", life " + std::to_string(element.life) + ", " + text +
+                        (beginning_.resumed ? " (it came back, and was told of " : " (it was told of ") +
+                        std::to_string(beginning_.missed) + " missed blocks)");
 }
 
 } // namespace ringfleet::soak

@@ -36,6 +36,8 @@ public:
   };
   Reading(Ledger& ledger, Channel& channel, Readings& mine, std::string who, const Beginning& beginning);
 
+  // As the subscriber says now: it may have grown.
+  void missed(std::uint64_t blocks);
   // The message in block `position`.
   void take(const Element& element, std::uint64_t position);
 

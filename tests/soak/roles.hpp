@@ -17,17 +17,22 @@
 
 namespace ringfleet::soak {
 
-// The channels of a soak. Messages are of one block, so that what a reader is told it missed can be counted.
+// The channels of a soak.
 struct ChannelPlan {
   std::string_view title;
   bool many_producers;
   bool is_file;
+  bool is_large; // messages of all lengths, an arena; else each is one block
   std::size_t producers;
+
+  // One producer and one block for each message: what a reader is told it missed can be counted.
+  [[nodiscard]] constexpr bool is_dense() const noexcept { return !many_producers && !is_large; }
 };
 inline constexpr std::array<ChannelPlan, channels_max> channel_plans{{
-    {"one producer", false, false, 1},
-    {"many producers", true, false, streams_max},
-    {"file", false, true, 1},
+    {"one producer", false, false, false, 1},
+    {"many producers", true, false, false, streams_max},
+    {"file", false, true, false, 1},
+    {"large messages", false, false, true, 1},
 }};
 
 [[nodiscard]] memory::Place place_of(std::size_t channel, const std::string& directory, const std::string& word);

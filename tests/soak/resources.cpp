@@ -61,8 +61,8 @@ void tell_names(std::vector<std::string>& found, const std::string& whose, const
   Names names = now;
   names.insert(then.begin(), then.end()); // those that are gone
   for (const auto& [name, unused] : names) {
-    const auto count_in = [&name = name](const Names& in) {
-      const auto at = in.find(name);
+    const auto count_in = [&wanted = name](const Names& in) {
+      const auto at = in.find(wanted);
       return at == in.end() ? 0 : at->second;
     };
     compare(found, "  of " + whose, name.c_str(), count_in(then), count_in(now));

@@ -304,44 +304,6 @@ TEST_CASE("channel: with the action `fail` a required reader that stands still i
   CHECK(out.publish(tick(0), in_seconds(60)) == PublishResult::published);
 }
 
-TEST_CASE("channel: counters of both ends are exact, and gone with an orderly end") { // T18
-  const ScratchChannel channel;
-  std::vector<std::string> files;
-  const auto snapshot_of = [&](std::string_view role) {
-    for (const auto& path : counter::list_counter_files(os::fleet_directory_path(os::channels_directory))) {
-      auto snapshot = counter::CounterSnapshot::read(path);
-      if (snapshot.role == role) {
-        return snapshot;
-      }
-    }
-    return counter::CounterSnapshot{};
-  };
-  {
-    Publisher<Tick> out(channel.place(), small_ring());
-    Subscriber<Tick> in(channel.place());
-    std::uint64_t published = 0;
-    while (out.try_publish(tick(published)) == PublishResult::published) {
-      ++published;
-    }
-    const auto written = snapshot_of("publisher");
-    CHECK(written.name == channel.place().name());
-    CHECK(written.value("messages") == 64);
-    CHECK(written.value("bytes") == 64 * sizeof(Tick));
-    CHECK(written.value("full") == 1);
-    CHECK(written.value("refused") == 1);
-    CHECK(written.value("readers") == 1);
-    CHECK(written.value("generation") == 1);
-    in.poll([](const Tick&) {});
-    in.poll([](const Tick&) {});
-    const auto read = snapshot_of("subscriber");
-    CHECK(read.value("messages") == 64);
-    CHECK(read.value("polls") == 2);
-    CHECK(read.value("empty") == 1);
-    CHECK(read.value("lag") == 0);
-  }
-  CHECK(counter::list_counter_files(os::fleet_directory_path(os::channels_directory)).empty());
-}
-
 TEST_CASE("channel: a handle in a forked child is refused by name") {
   const ScratchChannel channel;
   Publisher<Tick> out(channel.place(), small_ring());

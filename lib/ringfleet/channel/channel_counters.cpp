@@ -70,14 +70,16 @@ counter::Counter CounterFile::gauge(std::string_view label) {
 PublisherCounters::PublisherCounters(CounterFile& file)
     : messages(file.counter("messages")), bytes(file.counter("bytes")), fragmented(file.counter("fragmented")),
       loans(file.counter("loans")), full(file.counter("full")), waits(file.counter("waits")),
-      refused(file.counter("refused")), evicted(file.counter("evicted")), deaths(file.counter("reader_deaths")),
-      generation(file.gauge("generation")), readers(file.gauge("readers")) {}
+      parks(file.counter("parks")), wakes(file.counter("wakes")), refused(file.counter("refused")),
+      evicted(file.counter("evicted")), deaths(file.counter("reader_deaths")), generation(file.gauge("generation")),
+      readers(file.gauge("readers")), in_place(file.counter("in_place")), not_encodable(file.counter("not_encodable")) {
+}
 
 SubscriberCounters::SubscriberCounters(CounterFile& file)
     : messages(file.counter("messages")), bytes(file.counter("bytes")), polls(file.counter("polls")),
-      empty(file.counter("empty")), waits(file.counter("waits")), lag(file.gauge("lag")), laps(file.counter("laps")),
-      missed(file.counter("missed")), reassembled(file.counter("reassembled")), loans(file.counter("loans")),
-      malformed(file.counter("malformed")), undecodable(file.counter("undecodable")),
-      detached(file.counter("detached")) {}
+      empty(file.counter("empty")), waits(file.counter("waits")), parks(file.counter("parks")),
+      wakes(file.counter("wakes")), lag(file.gauge("lag")), laps(file.counter("laps")), missed(file.counter("missed")),
+      reassembled(file.counter("reassembled")), loans(file.counter("loans")), malformed(file.counter("malformed")),
+      decoded(file.counter("decoded")), undecodable(file.counter("undecodable")), detached(file.counter("detached")) {}
 
 } // namespace ringfleet::channel

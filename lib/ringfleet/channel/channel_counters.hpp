@@ -36,17 +36,26 @@ private:
 struct PublisherCounters {
   explicit PublisherCounters(CounterFile& file);
 
+  void count_message(std::uint64_t size) noexcept {
+    messages.add();
+    bytes.add(size);
+  }
+
   counter::Counter messages;
   counter::Counter bytes;
   counter::Counter fragmented; // messages in fragments
   counter::Counter loans;
   counter::Counter full;  // attempts that found no room
   counter::Counter waits; // times it waited for room
+  counter::Counter parks; // times it slept in the kernel
+  counter::Counter wakes; // times it woke a reader that slept
   counter::Counter refused;
   counter::Counter evicted;
   counter::Counter deaths; // of readers
   counter::Counter generation;
   counter::Counter readers;
+  counter::Counter in_place;      // messages that were built where they lie; the others a codec encoded, or nobody
+  counter::Counter not_encodable; // what the codec would not write
 };
 
 // What a subscriber counts. The one thread that reads writes them.
@@ -58,12 +67,15 @@ struct SubscriberCounters {
   counter::Counter polls;
   counter::Counter empty; // polls that found nothing
   counter::Counter waits;
-  counter::Counter lag; // blocks published and not read, as of the last poll
+  counter::Counter parks; // times wait() slept in the kernel
+  counter::Counter wakes; // times it woke a publisher, or a reader behind it, that slept
+  counter::Counter lag;   // blocks published and not read, as of the last poll
   counter::Counter laps;
   counter::Counter missed; // blocks that were overwritten before they were read
   counter::Counter reassembled;
   counter::Counter loans;
   counter::Counter malformed;
+  counter::Counter decoded; // messages that were decoded into an object; the others were handed over where they lay
   counter::Counter undecodable;
   counter::Counter detached;
 };

@@ -185,10 +185,6 @@ template <class Kind>
 const ring::RingSpace& BasicFramePublisher<Kind>::space() const noexcept {
   return state_->space;
 }
-template <class Kind>
-const PublisherCounters& BasicFramePublisher<Kind>::counters() const noexcept {
-  return hot_->counters;
-}
 
 template class BasicFramePublisher<OneProducer>;
 template class BasicFramePublisher<ManyProducers>;

@@ -54,8 +54,7 @@ public:
   [[nodiscard]] PublishResult publish(std::span<const std::byte> bytes, MonotonicNs deadline = never,
                                       std::uint16_t kind = 0) {
     if (!hot_->is_guarded && hot_->writer.write(bytes, {.kind = kind}) == frame::WriteResult::written) [[likely]] {
-      hot_->counters.messages.add();
-      hot_->counters.bytes.add(bytes.size());
+      hot_->counters.count_message(bytes.size());
       return PublishResult::published;
     }
     return publish_slowly(bytes, deadline, kind);
@@ -79,8 +78,7 @@ public:
                                            PublishResult* why = nullptr);
   PublishResult commit(typename Writer::Claim& claim, std::span<const std::byte> part, std::uint16_t kind = 0) {
     (void)claim.commit(part, {.kind = kind});
-    hot_->counters.messages.add();
-    hot_->counters.bytes.add(part.size());
+    hot_->counters.count_message(part.size());
     return PublishResult::published;
   }
   [[nodiscard]] PublishResult commit(typename Writer::Loan& loan, std::span<const std::byte> part,
@@ -108,13 +106,13 @@ public:
   [[nodiscard]] Writer& frames() noexcept { return hot_->writer; }
   [[nodiscard]] Producer& ring() noexcept;
   [[nodiscard]] const ring::RingSpace& space() const noexcept;
-  [[nodiscard]] const PublisherCounters& counters() const noexcept;
+  [[nodiscard]] PublisherCounters& counters() noexcept { return hot_->counters; }
 
 private:
   // What publishing touches when nothing is in its way.
   struct Hot {
-    Hot(Producer& producer, const frame::WriterOptions<>& options, CounterFile& file)
-        : writer(producer, options), counters(file) {}
+    Hot(Producer& producer, const frame::WriterOptions<>& options, const PublisherCounters& handles)
+        : writer(producer, options), counters(handles) {}
 
     Writer writer;
     PublisherCounters counters;

@@ -70,7 +70,7 @@ struct BasicFrameSubscriber<Kind>::State {
       : options(wanted), space(std::move(attached)), watcher(obituary), owner(space, watcher, obituary),
         membership(ring::Membership::join(space, {.id = wanted.id, .role = Kind::role},
                                           deadline_after(monotonic_now(), join_patience))),
-        file("subscriber", space.place().name(), wanted.counters) {
+        file("subscriber", space.place().name(), wanted.counters), counters(file) {
     production = owner.look();
     using Options = std::conditional_t<Kind::role == ring::MemberRole::lossy, ring::LossyOptions, ring::JoinOptions>;
     auto joined = RingReader::join(Kind::memory(space), membership.line(),
@@ -78,7 +78,9 @@ struct BasicFrameSubscriber<Kind>::State {
                                    {.waiting = space.facts().waiting,
                                     .obituary = &obituary,
                                     .dead = &owner.dead(),
-                                    .shared = space.place().backing() != memory::Backing::heap});
+                                    .shared = space.place().backing() != memory::Backing::heap,
+                                    .parks = counters.parks.word(),
+                                    .wakes = counters.wakes.word()});
     if (!joined) {
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("subscribe to {} at position {}: nothing that far has been published",
@@ -97,8 +99,11 @@ struct BasicFrameSubscriber<Kind>::State {
                              .held_views = wanted.held_views,
                              .arenas = arena.empty() ? nullptr : &arenas,
                              .sole_user = wanted.sole_user},
-        file);
+        counters);
     hot->counters.missed.set(missed());
+    if (wanted.sent_at) {
+      hot->latency = std::make_unique<Latency>(file, wanted.sent_at);
+    }
   }
   ~State() {
     if (space.is_here() && reader) {
@@ -148,6 +153,7 @@ struct BasicFrameSubscriber<Kind>::State {
   Production production = Production::detached;
   ring::Membership membership;
   CounterFile file;
+  SubscriberCounters counters;
   frame::LoanViews arenas;
   std::optional<RingReader> reader;
   std::optional<Hot> hot;
@@ -187,6 +193,9 @@ void BasicFrameSubscriber<Kind>::settle(const frame::PollResult& result) {
   counters.loans.set(counts.loans);
   counters.malformed.set(counts.malformed);
   counters.lag.set(Kind::published(state_->space) - position());
+  if (hot_->latency) {
+    hot_->latency->show();
+  }
   if (result.ended == frame::ReadResult::detached) {
     (void)state_->end_of_production();
   }
@@ -200,6 +209,9 @@ frame::ReadResult BasicFrameSubscriber<Kind>::take(frame::View& view)
   if (result == frame::ReadResult::message) {
     hot_->counters.messages.add();
     hot_->counters.bytes.add(view.bytes.size());
+    if (hot_->latency) {
+      hot_->latency->record(view);
+    }
   } else if (result == frame::ReadResult::detached) {
     (void)state_->end_of_production();
   }

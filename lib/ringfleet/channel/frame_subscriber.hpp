@@ -52,14 +52,17 @@ public:
   // system call unless the publisher waits for room.
   template <class Handler>
   frame::PollResult poll(Handler&& handler, std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) {
+    Polled polled{hot_->counters};
     const auto result = hot_->reader.poll(
         [&](const frame::View& view) {
-          hot_->counters.messages.add();
-          hot_->counters.bytes.add(view.bytes.size());
+          ++polled.messages;
+          polled.bytes += view.bytes.size();
+          if (hot_->latency) [[unlikely]] {
+            hot_->latency->record(view);
+          }
           handler(view);
         },
         max);
-    hot_->counters.polls.add();
     if (result.messages == 0) {
       settle(result);
     }
@@ -101,14 +104,33 @@ public:
   [[nodiscard]] RingReader& ring() noexcept;
   [[nodiscard]] const ring::RingSpace& space() const noexcept;
   [[nodiscard]] SubscriberCounters& counters() noexcept { return hot_->counters; }
+  // Null unless SubscriberOptions::sent_at is set. Of the reading thread; in nanoseconds.
+  [[nodiscard]] const counter::Histogram* latency() const noexcept {
+    return hot_->latency ? &hot_->latency->histogram() : nullptr;
+  }
 
 private:
   struct Hot {
-    Hot(RingReader& ring, const frame::ReaderOptions& options, CounterFile& file)
-        : reader(ring, options), counters(file) {}
+    Hot(RingReader& ring, const frame::ReaderOptions& options, const SubscriberCounters& handles)
+        : reader(ring, options), counters(handles) {}
 
     Reader reader;
     SubscriberCounters counters;
+    std::unique_ptr<Latency> latency; // if it was asked for
+  };
+  // What one poll counts, shown at its end, also when the handler throws.
+  struct Polled {
+    SubscriberCounters& counters;
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+
+    ~Polled() {
+      counters.polls.add();
+      if (messages != 0) {
+        counters.messages.add(messages);
+        counters.bytes.add(bytes);
+      }
+    }
   };
   struct State;
 

@@ -4,6 +4,7 @@
 
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/base/limits.hpp"
+#include "ringfleet/channel/latency.hpp"
 #include "ringfleet/channel/required_readers.hpp"
 #include "ringfleet/memory/segment.hpp"
 #include "ringfleet/ring/barrier.hpp"
@@ -78,6 +79,9 @@ struct SubscriberOptions {
   std::uint64_t fingerprint = 0; // of the schema; Subscriber<T> sets it
   // Called inside poll() with the bytes of a message that did not decode. It is counted and skipped either way.
   std::function<void(std::span<const std::byte>)> on_undecodable = {};
+  // When a message was sent, from its bytes: asks for a histogram of how old messages are when their handler gets them
+  // (Frames::latency(); `latency.*` in the counter file). Called inside poll() and take(), before the handler.
+  SentAt sent_at = {};
 };
 
 } // namespace ringfleet::channel

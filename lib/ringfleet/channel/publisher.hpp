@@ -72,9 +72,10 @@ public:
     }
     T* const value = codec::Codec<T>::emplace(claim.bytes());
     if (value == nullptr) {
-      return PublishResult::not_encodable;
+      return refuse_value();
     }
     std::forward<Fill>(fill)(*value);
+    frames_.counters().in_place.add();
     return frames_.commit(claim, claim.bytes(), kind_);
   }
   // encode(span) → the part of the arena's span that is the message: for what is large. `bytes` is what it may use.
@@ -87,7 +88,7 @@ public:
       return why;
     }
     const codec::Encoded part = std::forward<Encode>(encode)(loan.bytes());
-    return part ? frames_.commit(loan, *part, deadline, kind_) : PublishResult::not_encodable;
+    return part ? frames_.commit(loan, *part, deadline, kind_) : refuse_value();
   }
 
   [[nodiscard]] bool wait_for_readers(std::uint32_t readers, MonotonicNs deadline) {
@@ -105,6 +106,10 @@ private:
   [[nodiscard]] static PublisherOptions with_fingerprint(PublisherOptions options) {
     options.fingerprint = codec::fingerprint_of<T>();
     return options;
+  }
+  PublishResult refuse_value() noexcept {
+    frames_.counters().not_encodable.add();
+    return PublishResult::not_encodable;
   }
   // In the ring while it fits one record, else beside it. The bound of some codecs is a guess: twice as much until it
   // fits.
@@ -132,8 +137,7 @@ private:
         return frames_.publish(*part, deadline, kind_);
       }
     }
-    return codec::Codec<T>::bound(value) > frames_.max_message() ? PublishResult::too_large
-                                                                 : PublishResult::not_encodable;
+    return codec::Codec<T>::bound(value) > frames_.max_message() ? PublishResult::too_large : refuse_value();
   }
 
   Frames frames_;

@@ -47,24 +47,26 @@ void hand_over(Handler& handler, const Message& message, const frame::View& view
   }
 }
 
+enum class Handled : std::uint8_t { not_at_all, in_place, decoded };
+
 // handler(message) if there is a message of T in the bytes.
 template <codec::Message T, class Handler>
-[[nodiscard]] bool handle_decoded(const frame::View& view, DecodeBuffer<T>& buffer, Handler& handler) {
+[[nodiscard]] Handled handle_decoded(const frame::View& view, DecodeBuffer<T>& buffer, Handler& handler) {
   if constexpr (codec::Viewable<T> && Handles<Handler, T>) {
     if (const T* const message = codec::Codec<T>::view(view.bytes)) [[likely]] {
       hand_over(handler, *message, view);
-      return true;
+      return Handled::in_place;
     }
   }
   if constexpr (codec::Decodable<T>) {
     if constexpr (Handles<Handler, typename codec::Codec<T>::Value>) {
       if (codec::Codec<T>::decode(view.bytes, buffer.value)) {
         hand_over(handler, std::as_const(buffer.value), view);
-        return true;
+        return Handled::decoded;
       }
     }
   }
-  return false;
+  return Handled::not_at_all;
 }
 
 } // namespace detail
@@ -86,7 +88,10 @@ public:
   frame::PollResult poll(Handler&& handler, std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) {
     return frames_.poll(
         [&](const frame::View& view) {
-          if (!detail::handle_decoded<T>(view, buffer_, handler)) [[unlikely]] {
+          switch (detail::handle_decoded<T>(view, buffer_, handler)) {
+          case detail::Handled::in_place: break;
+          case detail::Handled::decoded: frames_.counters().decoded.add(); break;
+          case detail::Handled::not_at_all:
             frames_.counters().undecodable.add();
             if (on_undecodable_) {
               on_undecodable_(view.bytes);

@@ -37,6 +37,9 @@ public:
     return item_ == nullptr ? 0 : Atomics::load_relaxed(item_->value);
   }
 
+  // The number itself, for what counts on the writing thread and knows no counters; null for a handle from nowhere.
+  [[nodiscard]] std::uint64_t* word() const noexcept { return item_ == nullptr ? nullptr : &item_->value; }
+
 private:
   CounterItem* item_ = nullptr;
 };

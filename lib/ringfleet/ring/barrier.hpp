@@ -37,7 +37,17 @@ struct BarrierOptions {
   const memory::Obituary* obituary = nullptr;       // none: the peers are threads of this process
   const ProcessWord<std::uint32_t>* dead = nullptr; // not 0: the producer is dead. Set before the obituary changes.
   bool shared = true;                               // false: every peer is a thread of this process
+  // Words of the thread that waits, in which it counts: how often it slept, and how often it woke a peer that slept.
+  // One system call each.
+  std::uint64_t* parks = nullptr;
+  std::uint64_t* wakes = nullptr;
 };
+
+inline void count_in(std::uint64_t* word) noexcept {
+  if (word != nullptr) {
+    Atomics::store_relaxed(*word, Atomics::load_relaxed(*word) + 1); // others may read it at any time
+  }
+}
 
 // What a thread waits for. `is_over` is looked at again and again; `announce` stores the flags and ends with the
 // barrier of announce_wait; `collect` takes the bells that ring when something changes, before the last look.
@@ -75,6 +85,7 @@ public:
       awaited.announce();
       if (!awaited.is_over()) {
         add_own_words(bells, obituary_seen);
+        count_in(options_.parks);
         os::Host<A>::park(bells.words(), deadline); // whatever ends it, we look again
         ladder_.parked_for(os::Host<A>::now() - now);
       }

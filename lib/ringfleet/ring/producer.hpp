@@ -179,6 +179,7 @@ private:
     if (awaited) [[unlikely]] {
       ring_bell<A>(lines.producer->bell, barrier_.options().shared);
       ++wakes_;
+      count_in(barrier_.options().wakes);
     }
   }
 

@@ -184,6 +184,7 @@ private:
   void wake_others(std::uint64_t before, std::uint64_t after) noexcept {
     if (parks_ && sequencer_.is_awaited(before, after)) {
       ring_bell<A>(sequencer_.own().bell, barrier_.options().shared);
+      count_in(barrier_.options().wakes);
     }
   }
 

@@ -194,6 +194,7 @@ private:
     if (parks_ && sequencer_.is_awaited(before, after)) [[unlikely]] {
       ring_shared_bell<A>(*sequencer_.lines().shared, barrier_.options().shared);
       ++wakes_;
+      count_in(barrier_.options().wakes);
     }
   }
 

@@ -203,6 +203,7 @@ private:
   void wake_others(std::uint64_t before, std::uint64_t after) noexcept {
     if (parks_ && before != after && sequencer_.is_awaited(before, after)) [[unlikely]] {
       ring_bell<A>(sequencer_.own().bell, barrier_.options().shared);
+      count_in(barrier_.options().wakes);
     }
   }
 

@@ -45,13 +45,13 @@ ring::RingSpec spec_of(const memory::Place& place, const PublisherOptions& optio
 template <class Kind>
 BasicFramePublisher<Kind>::State::State(const memory::Place& place, const PublisherOptions& wanted)
     : options(wanted), space(ring::RingSpace::create(spec_of(place, wanted, Kind::producers))), watcher(obituary),
-      producer(Kind::join(space, barrier_options())), file("publisher", place.name(), wanted.counters),
+      file("publisher", place.name(), wanted.counters), counters(file), producer(Kind::join(space, barrier_options())),
       members(space, watcher, wanted.grace), required(wanted.required, monotonic_now()) {
   if (!space.arena().empty()) {
     arena.emplace(space.arena());
   }
   hot.emplace(producer, frame::WriterOptions<>{.max_message = wanted.max_message, .arena = arena ? &*arena : nullptr},
-              file);
+              counters);
   hot->counters.generation.set(space.owner().generation);
   timer_watch = watcher.watch(timer.fd(), [this](memory::Watcher::Readiness) {
     timer.drain();

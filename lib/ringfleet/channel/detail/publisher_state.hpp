@@ -34,7 +34,9 @@ struct BasicFramePublisher<Kind>::State {
     return {.waiting = options.waiting,
             .obituary = &obituary,
             .dead = nullptr,
-            .shared = space.place().backing() != memory::Backing::heap};
+            .shared = space.place().backing() != memory::Backing::heap,
+            .parks = counters.parks.word(),
+            .wakes = counters.wakes.word()};
   }
 
   // Before the first message; see Coordination.
@@ -125,9 +127,10 @@ struct BasicFramePublisher<Kind>::State {
   ring::RingSpace space;
   memory::Obituary obituary;
   memory::Watcher watcher;
+  CounterFile file;
+  PublisherCounters counters;
   Producer producer;
   std::optional<frame::LoanArena<>> arena;
-  CounterFile file;
   ring::Members members;
   std::optional<Hot> hot;
   std::optional<Keeper> keeper;

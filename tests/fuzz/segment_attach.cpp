@@ -133,7 +133,9 @@ void attach_channel(const std::vector<Bytes>& files, std::uint8_t flags, bool ma
     require(space.members().lines.size() == facts.members, "as many members as the facts say");
     require(space.arena().size() == facts.arena_bytes, "an arena as the facts say");
     touch(space.units());
-    touch(space.arena());
+    for (std::uint32_t number = 1; number <= facts.arenas; ++number) {
+      touch(space.arena(number));
+    }
     touch(std::as_bytes(space.members().readers));
     touch(std::as_bytes(space.lines().evicted));
     (void)space.owner();

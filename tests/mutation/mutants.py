@@ -30,6 +30,8 @@ ring_members = Proof("tests/ring/ring_test", ("member_test.cpp",))
 ring_lossy = Proof("tests/ring/ring_test", ("lossy_test.cpp",))
 ring_stream = Proof("tests/ring/ring_test", ("sequencer_test.cpp", "ring_test.cpp"))
 shared_follow = Proof("tests/ring/shared_ring_test", ("shared_follow_test.cpp",))
+shared_loans = Proof("tests/frame/shared_loan_processes_test", ("shared_loan_process_test.cpp",))
+shared_loans_explored = Proof("tests/explore/explore_loan_test", ("shared_loan_test.cpp",))
 shared_stream = Proof("tests/ring/shared_ring_test", ("shared_sequencer_test.cpp", "shared_ring_test.cpp"))
 races = Proof("tests/ring/ring_test", ("ring_test.cpp", "litmus_test.cpp"), preset="tsan")
 shared_races = Proof("tests/ring/shared_ring_test", ("shared_ring_test.cpp",), preset="tsan")
@@ -201,6 +203,14 @@ MUTANTS = [
     Mutant("shared.follower_detached_early", "check", "ring/shared_reader.hpp",
            "    return available_now() != 0 || !is_at_end() ? ReadResult::empty : ReadResult::detached;",
            "    return available_now() != 0 ? ReadResult::empty : ReadResult::detached;", shared_follow),
+    Mutant("lender.arena_of_the_living_taken", "check", "ring/shared_lenders.hpp",
+           "      if (from_the_dead ? holder == 0 || !is_dead(holder) : holder != 0) {",
+           "      if (from_the_dead ? holder == 0 : holder != 0) {", shared_loans),
+    Mutant("lender.heir_forgets_what_was_published", "check", "frame/loan_arena.hpp",
+           "    push({next_, cursor, State::published});\n    state_lent();",
+           "    push({next_, cursor, State::given_up});\n    state_lent();", shared_loans_explored),
+    Mutant("lender.heir_begins_anew", "help", "frame/frame_writer.hpp",
+           "      options.arena->resume(source_.published());\n", "", shared_loans),
     Mutant("shared_lossy.does_not_check", "check", "ring/shared_lossy_sequencer.hpp",
            "    return !is_lapped(position_);", "    return true;", shared_lossy),
     Mutant("shared_lossy.checks_what_is_finished", "check", "ring/shared_lossy_sequencer.hpp",

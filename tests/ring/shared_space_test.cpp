@@ -6,6 +6,7 @@
 #include "ringfleet/ring/membership.hpp"
 #include "ringfleet/ring/owner_watch.hpp"
 #include "ringfleet/ring/process_judge.hpp"
+#include "ringfleet/ring/shared_lenders.hpp"
 #include "ringfleet/ring/shared_producer.hpp"
 #include "ringfleet/ring/shared_reader.hpp"
 
@@ -166,4 +167,45 @@ TEST_CASE("shared space: without a name the producers pass its descriptors on") 
   std::vector<std::uint64_t> numbers;
   (void)reader->poll([&](const Tick& tick) { numbers.push_back(tick.number); });
   CHECK(numbers == std::vector<std::uint64_t>{1, 2});
+}
+
+TEST_CASE("shared space: each lender holds an arena of its own, until it ends or is dead") {
+  ScratchRing scratch(memory::Backing::shm);
+  auto spec = many_at(scratch.place());
+  spec.arena_bytes = 5'000;
+  spec.arenas = 2;
+  const auto own = RingSpace::create(spec);
+  const auto other = RingSpace::create(spec);
+  const auto reading = RingSpace::attach(scratch.place(), many_ticks());
+  CHECK(reading.facts().arenas == 2);
+  CHECK((reading.arena(1).size() == 8'192 && reading.arena(2).size() == 8'192));
+  CHECK((reading.arena(0).empty() && reading.arena(3).empty()));
+  own.arena(1)[8'191] = std::byte{7};
+  other.arena(2)[0] = std::byte{8};
+  CHECK((reading.arena(1)[8'191] == std::byte{7} && reading.arena(2)[0] == std::byte{8}));
+
+  constexpr std::uint64_t dead = 5;
+  const auto is_dead = [](std::uint64_t identity) { return identity == dead; };
+  CHECK(take_arena(own.lenders(), dead, is_dead) == 1);
+  CHECK(take_arena(own.lenders(), 7, is_dead) == 2); // a free one before that of the dead
+  CHECK(take_arena(other.lenders(), 8, is_dead) == 1);
+  CHECK(take_arena(other.lenders(), 9, is_dead) == std::nullopt);
+  release_arena(own.lenders(), 2);
+  CHECK(take_arena(other.lenders(), 9, is_dead) == 2);
+}
+
+TEST_CASE("shared space: a wrong number of arenas is refused by name") {
+  const ScratchRing scratch(memory::Backing::shm);
+  auto spec = many_at(scratch.place());
+  spec.arena_bytes = 5'000;
+  const auto refusal = [&](std::uint32_t arenas, Producers producers) {
+    spec.arenas = arenas;
+    spec.producers = producers;
+    std::string text;
+    (void)error_of([&] { (void)RingSpace::create(spec); }, &text);
+    return text;
+  };
+  CHECK(contains(refusal(0, Producers::many), "number of arenas is 0"));
+  CHECK(contains(refusal(2, Producers::one), "number of arenas is 2: one producer has one"));
+  CHECK(contains(refusal(17, Producers::many), "number of arenas is 17, the limit is 16"));
 }

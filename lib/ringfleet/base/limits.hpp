@@ -55,8 +55,9 @@ inline constexpr std::size_t name_bytes_max =
 inline constexpr std::uint32_t ring_members_max = futex_words_max - 2;
 inline constexpr std::uint32_t ring_unit_bytes_max = 1U << 20; // more than this belongs in the arena
 inline constexpr std::uint64_t ring_capacity_max = 1ULL << 32;
-inline constexpr std::uint64_t ring_bytes_max = 1ULL << 40; // one segment
-inline constexpr std::uint64_t ring_arena_bytes_max = 1ULL << 38;
+inline constexpr std::uint64_t ring_bytes_max = 1ULL << 40;           // one segment
+inline constexpr std::uint64_t ring_arena_bytes_max = 1ULL << 38;     // all arenas of one ring
+inline constexpr std::uint32_t ring_arenas_max = arenas_per_side_max; // where many produce: one for each that lends
 inline constexpr auto ring_create_timeout = 5s; // for another producer of one ring that is making it
 
 // Rings that are found by name. With prefix, part and the number of an unfinished file it stays below the shortest

@@ -79,8 +79,9 @@ BasicFramePublisher<Kind>::loan(std::uint64_t bytes, MonotonicNs deadline, Publi
   auto refused = PublishResult::full;
   const auto result = state_->insist(deadline, refused, [&](MonotonicNs until) {
     const auto slowest = hot_->writer.slowest_gate();
-    const bool is_all_read = slowest == Kind::published(state_->space);
-    if (until != 0 && !is_all_read && state_->wait_for_gates(slowest + 1, until) == ring::BarrierResult::stopped) {
+    const bool is_all_read = slowest == hot_->writer.published();
+    if (until != 0 && !is_all_read &&
+        state_->producer.wait_for_readers(slowest + 1, until) == ring::BarrierResult::stopped) {
       return WriteResult::stopped;
     }
     loan.reset();
@@ -104,13 +105,7 @@ PublishResult BasicFramePublisher<Kind>::commit(typename Writer::Loan& loan, std
   auto result = hot_->is_guarded ? WriteResult::full : loan.commit(part, {.kind = kind});
   if (result == WriteResult::full) [[unlikely]] {
     result = state_->insist(deadline, refused, [&](MonotonicNs until) {
-      if (until != 0) {
-        const auto slowest = hot_->writer.slowest_gate();
-        if (state_->wait_for_gates(slowest + 1, until) == ring::BarrierResult::stopped) {
-          return WriteResult::stopped;
-        }
-      }
-      return loan.commit(part, {.kind = kind});
+      return until == 0 ? loan.commit(part, {.kind = kind}) : loan.commit_until(part, until, {.kind = kind});
     });
   }
   if (result != WriteResult::written) {

@@ -133,7 +133,8 @@ extern template class BasicFramePublisher<ManyProducers>;
 // One living publisher per name: a second one is refused with the pid of the first.
 using FramePublisher = BasicFramePublisher<OneProducer>;
 // Any number of publishers, in any processes, and one order for all readers. What a publisher had begun when it died is
-// never seen, and the others go on. Without an arena.
+// never seen, and the others go on. Each that asks for `arena_bytes` lends from an arena of its own; what a dead one
+// had published stays readable, and whoever takes its arena next goes on behind it.
 using SharedFramePublisher = BasicFramePublisher<ManyProducers>;
 
 } // namespace ringfleet::channel

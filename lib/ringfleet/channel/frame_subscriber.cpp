@@ -88,16 +88,15 @@ struct BasicFrameSubscriber<Kind>::State {
                   "join at latest or oldest");
     }
     reader.emplace(std::move(*joined));
-    const auto arena = space.arena();
-    if (!arena.empty()) {
-      (void)arenas.open(1, arena);
+    for (std::uint32_t number = 1; number <= space.facts().arenas; ++number) {
+      (void)arenas.open(number, space.arena(number));
     }
     hot.emplace(
         *reader,
         frame::ReaderOptions{.max_message = wanted.max_message,
                              .assemblies = Kind::producers == ring::Producers::many ? messages_under_way_max : 1,
                              .held_views = wanted.held_views,
-                             .arenas = arena.empty() ? nullptr : &arenas,
+                             .arenas = space.facts().arenas == 0 ? nullptr : &arenas,
                              .sole_user = wanted.sole_user},
         counters);
     hot->counters.missed.set(missed());

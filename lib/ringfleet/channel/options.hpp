@@ -42,7 +42,8 @@ struct Coordination {
 
 struct PublisherOptions {
   std::uint64_t ring_bytes = 1ULL << 20; // rounded up to a power of two; a message above a quarter goes in fragments
-  std::uint64_t arena_bytes = 0;         // for loans; 0: none
+  std::uint64_t arena_bytes = 0;         // for loans; 0: none. With several publishers: of each that lends
+  std::uint32_t lenders = 4; // with several publishers: how many lend at the same time, at most limits::ring_arenas_max
   std::uint64_t max_message = limits::message_bytes_max_default;
   std::uint32_t members = 64; // lines for readers, at most limits::ring_members_max
   ring::Waiting waiting = ring::Waiting::park;

@@ -14,7 +14,7 @@ enum class PublishResult : std::uint8_t {
   stopped,        // stop() ended the wait
   too_large,      // above max_message, or above the arena: can never succeed
   not_encodable,  // the codec refuses the value
-  no_arena        // a loan from a channel that was made without an arena
+  no_arena        // a loan from a channel without an arena, or by one of several publishers that asked for none
 };
 
 [[nodiscard]] constexpr const char* to_string(PublishResult result) noexcept {

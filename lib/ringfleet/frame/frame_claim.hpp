@@ -5,6 +5,7 @@
 // stay where it is meanwhile.
 
 #include "ringfleet/base/assert.hpp"
+#include "ringfleet/base/clock.hpp"
 #include "ringfleet/frame/write_result.hpp"
 
 #include <cstddef>
@@ -108,12 +109,13 @@ public:
   // the loan is still open.
   [[nodiscard]] WriteResult commit(std::span<const std::byte> part, const CommitOptions& options = {}) noexcept {
     RINGFLEET_ASSERT(writer_ != nullptr && detail::is_part_of(part, bytes_), "a commit of bytes that were not lent");
-    const auto offset = part.empty() ? 0 : static_cast<std::uint64_t>(part.data() - bytes_.data());
-    const auto result = writer_->commit_loan(ticket_, offset, part.size(), options);
-    if (result == WriteResult::written) {
-      writer_ = nullptr;
-    }
-    return result;
+    return commit_with(part, options, 0);
+  }
+  // The same, but waits for that block, up to the deadline, or until the producer is stopped.
+  [[nodiscard]] WriteResult commit_until(std::span<const std::byte> part, MonotonicNs deadline,
+                                         const CommitOptions& options = {}) {
+    RINGFLEET_ASSERT(writer_ != nullptr && detail::is_part_of(part, bytes_), "a commit of bytes that were not lent");
+    return commit_with(part, options, deadline);
   }
   [[nodiscard]] WriteResult commit(std::uint64_t bytes, const CommitOptions& options = {}) noexcept {
     RINGFLEET_ASSERT(bytes <= bytes_.size(), "a commit of more than was lent");
@@ -130,6 +132,17 @@ private:
   explicit FrameLoan(WriteResult refused) noexcept : result_(refused) {}
   FrameLoan(W& writer, std::uint64_t ticket, std::span<std::byte> bytes) noexcept
       : writer_(&writer), ticket_(ticket), bytes_(bytes) {}
+
+  // `deadline` 0: never waits.
+  [[nodiscard]] WriteResult commit_with(std::span<const std::byte> part, const CommitOptions& options,
+                                        MonotonicNs deadline) {
+    const auto offset = part.empty() ? 0 : static_cast<std::uint64_t>(part.data() - bytes_.data());
+    const auto result = writer_->commit_loan(ticket_, offset, part.size(), options, deadline);
+    if (result == WriteResult::written) {
+      writer_ = nullptr;
+    }
+    return result;
+  }
 
   W* writer_ = nullptr;
   std::uint64_t ticket_ = 0;

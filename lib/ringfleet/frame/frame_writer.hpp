@@ -73,6 +73,9 @@ public:
   // Below this, every reader that gates has read everything.
   [[nodiscard]] std::uint64_t slowest_gate() noexcept { return source_.slowest_gate(); }
 
+  // The end of what this writer has published, or of what was there before it.
+  [[nodiscard]] std::uint64_t published() const noexcept { return source_.published(); }
+
   // What one record holds, and so what claim() gives at most.
   [[nodiscard]] std::uint64_t max_claim() const noexcept { return max_claim_; }
   [[nodiscard]] std::uint64_t max_message() const noexcept { return options_.max_message; }
@@ -220,13 +223,18 @@ private:
     return part.blocks;
   }
 
+  // `deadline` 0: never waits.
+  [[nodiscard]] ring::ClaimResult reserve_block(std::uint64_t& first, MonotonicNs deadline) {
+    return deadline == 0 ? source_.reserve(1, first) : source_.reserve_until(1, first, deadline);
+  }
+
   // What there is of an aborted message is void from here on. False when there is no room to say so yet.
-  [[nodiscard]] bool settle_abort() noexcept {
+  [[nodiscard]] bool settle_abort(MonotonicNs deadline = 0) {
     if (!is_abort_owed_) [[likely]] {
       return true;
     }
     std::uint64_t first = 0;
-    if (source_.reserve(1, first) != ring::ClaimResult::claimed) {
+    if (reserve_block(first, deadline) != ring::ClaimResult::claimed) {
       return false;
     }
     auto& block = source_.block(first);
@@ -250,11 +258,12 @@ private:
     is_claimed_ = false;
   }
   [[nodiscard]] WriteResult commit_loan(std::uint64_t ticket, std::uint64_t offset, std::uint64_t bytes,
-                                        const CommitOptions& options) noexcept {
+                                        const CommitOptions& options, MonotonicNs deadline) {
     RINGFLEET_DEBUG_ASSERT(!is_claimed_, "a loan is committed while a claim is open");
     std::uint64_t first = 0;
-    if (!settle_abort() || source_.reserve(1, first) != ring::ClaimResult::claimed) {
-      return WriteResult::full;
+    const auto result = settle_abort(deadline) ? reserve_block(first, deadline) : ring::ClaimResult::full;
+    if (result != ring::ClaimResult::claimed) {
+      return refused(result);
     }
     auto& block = source_.block(first);
     store_header<A>(block, header_of(first, RecordForm::loan, sizeof(LoanRecord), options.kind));

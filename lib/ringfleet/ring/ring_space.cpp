@@ -65,9 +65,17 @@ std::span<std::byte> RingSpace::units() const {
   return parts_->ring.units;
 }
 
-std::span<std::byte> RingSpace::arena() const {
+std::span<std::byte> RingSpace::arena(std::uint32_t number) const {
   require_here();
-  return parts_->arena;
+  const auto& facts = parts_->facts;
+  return number >= 1 && number <= facts.arenas
+             ? parts_->arena.subspan((number - 1) * facts.arena_bytes, facts.arena_bytes)
+             : std::span<std::byte>{};
+}
+
+std::span<std::uint64_t> RingSpace::lenders() const {
+  require_here();
+  return parts_->ring.lenders;
 }
 
 std::span<std::byte> RingSpace::units_of(std::size_t unit_bytes) const {

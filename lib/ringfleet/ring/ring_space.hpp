@@ -92,8 +92,11 @@ public:
   [[nodiscard]] RingLines lines() const;
   [[nodiscard]] MemberTable members() const;
   [[nodiscard]] std::span<std::byte> units() const;
-  // Written by the producer only. Empty without an arena.
-  [[nodiscard]] std::span<std::byte> arena() const;
+  // `number`: from 1 to facts().arenas. Written by the producer only; where many produce, by the one that has taken it
+  // (shared_lenders.hpp). Empty where there is no such arena.
+  [[nodiscard]] std::span<std::byte> arena(std::uint32_t number = 1) const;
+  // Where many produce: who lends from which arena; the first word is that of number 1.
+  [[nodiscard]] std::span<std::uint64_t> lenders() const;
 
   // Layer 0. sizeof(T) must be the ring's unit: an assertion, because attach has checked it.
   template <class T>

@@ -184,7 +184,7 @@ RingSpace RingSpace::attach(std::vector<os::Descriptor> descriptors, const RingE
       throw Error(ErrorCode::invalid_argument, fmt::format("attach {}: the descriptor of its arena is missing", text));
     }
     wanted.kind = memory::SegmentKind::arena;
-    wanted.body_bytes_min = shape.arena_bytes;
+    wanted.body_bytes_min = detail::arena_body_bytes(shape);
     parts->arena_segment = map_part(descriptors[2], wanted);
   }
   try {

@@ -70,7 +70,7 @@ SegmentSpecs specs_of(const RingSpec& spec, const RingShape& shape) {
   all.members.kind = memory::SegmentKind::members;
   all.members.body_bytes = detail::members_body_bytes(shape);
   all.arena.kind = memory::SegmentKind::arena;
-  all.arena.body_bytes = shape.arena_bytes;
+  all.arena.body_bytes = detail::arena_body_bytes(shape);
   return all;
 }
 
@@ -195,6 +195,17 @@ void check_positions(const SpaceParts& parts) {
   }
 }
 
+void require_arenas(const SpaceParts& parts, const RingSpec& spec) {
+  const auto require = [&](const char* field, std::uint64_t is, std::uint64_t wanted) {
+    if (spec.arena_bytes != 0 && is < wanted) {
+      throw Error(ErrorCode::bad_segment,
+                  fmt::format("{}: {} is {}, expected at least {}", parts.place.text(), field, is, wanted));
+    }
+  };
+  require("arena size", parts.facts.arena_bytes, spec.arena_bytes);
+  require("number of arenas", parts.facts.arenas, spec.arenas);
+}
+
 std::shared_ptr<SpaceParts> continue_named(const RingSpec& spec) {
   const auto label = spec.place.text();
   auto parts = detail::map_named(spec.place, expectation_of(spec), os::Access::read_write, os::Access::read_write);
@@ -202,10 +213,7 @@ std::shared_ptr<SpaceParts> continue_named(const RingSpec& spec) {
     throw Error(ErrorCode::bad_segment, fmt::format("{}: number of members is {}, expected at least {}", label,
                                                     parts->facts.members, spec.members));
   }
-  if (parts->facts.arena_bytes < spec.arena_bytes) {
-    throw Error(ErrorCode::bad_segment, fmt::format("{}: arena size is {}, expected at least {}", label,
-                                                    parts->facts.arena_bytes, spec.arena_bytes));
-  }
+  require_arenas(*parts, spec);
   check_positions(*parts);
   detail::take_over_scope(parts->members, label);
   if (parts->ring.shared != nullptr) {
@@ -213,6 +221,9 @@ std::shared_ptr<SpaceParts> continue_named(const RingSpec& spec) {
     const SharedRingLines lines{parts->ring.shared,  parts->ring.owners,          parts->ring.descriptors,
                                 parts->ring.evicted, &parts->members.head->joins, parts->members.readers};
     (void)repair_dead(lines, [](std::uint64_t) { return true; });
+    for (auto& lender : parts->ring.lenders) {
+      Atomics::store_release(lender, std::uint64_t{0});
+    }
     Atomics::store_release(parts->ring.shared->closed, std::uint64_t{0});
   } else {
     auto& producer = *parts->ring.producer;
@@ -295,6 +306,7 @@ std::shared_ptr<SpaceParts> create_for_many(const RingSpec& spec) {
       }
       auto parts = detail::map_named(spec.place, expectation_of(spec), os::Access::read_write, os::Access::read_write);
       detail::require_same_scope(detail::scope_of(parts->members.head->scope), spec.place.text());
+      require_arenas(*parts, spec);
       parts->lock = std::move(lock);
       return parts;
     }

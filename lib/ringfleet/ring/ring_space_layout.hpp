@@ -7,8 +7,9 @@
 //     +128  OwnerLine    who produces, in which generation              +64   PidScope
 //     +256  ProducerLines                                               +128  MemberLine[members]
 //           eviction marks, one for each member                               ReaderLines[members]
-//           claim table, where many produce
-//           units, on a page of their own                             arena segment: bytes (the producer writes)
+//           claim table, where many produce                         arena segment: arenas, one behind the other
+//             with arenas: lenders, one word each                     (the producer writes, or whoever holds the arena)
+//           units, on a page of their own
 //
 // OwnerLine:
 //    +0  | word: generation, state    | start_ticks               |
@@ -30,6 +31,8 @@ namespace ringfleet::ring {
 // Of the lines of a ring and of its members, where memory::segment_layout_version is of the header before them. Rings
 // from before this number hold 0; their readers never say where they began.
 inline constexpr std::uint32_t ring_layout_version = 2;
+// Of rings with many producers and arenas, which builds without those are to refuse.
+inline constexpr std::uint32_t ring_layout_version_lenders = 3;
 
 struct RingShape {
   std::uint64_t capacity; // units; a power of two
@@ -38,10 +41,11 @@ struct RingShape {
   std::uint32_t producers;   // Producers
   std::uint32_t waiting;     // 0 spin, 1 park
   std::uint32_t lossy;       // 1: readers without a gate are admitted
-  std::uint32_t layout;      // ring_layout_version
-  std::uint64_t arena_bytes; // 0: no arena
+  std::uint32_t layout;      // ring_layout_version, or ring_layout_version_lenders where there are lenders
+  std::uint64_t arena_bytes; // of each arena; 0: no arena
   std::uint64_t claim_bytes; // of the claim table; 0 with one producer
-  std::uint64_t reserved[9];
+  std::uint64_t lenders;     // arenas of a ring with many producers; 0: one arena at most, and nobody takes it
+  std::uint64_t reserved[8];
   std::uint64_t checksum; // FNV-1a of the bytes before it
 };
 
@@ -82,6 +86,7 @@ struct TableHead {
 
 static_assert(sizeof(RingShape) == 128 && offsetof(RingShape, arena_bytes) == 32);
 static_assert(offsetof(RingShape, layout) == 28 && offsetof(RingShape, checksum) == 120);
+static_assert(offsetof(RingShape, lenders) == 48);
 static_assert(sizeof(OwnerLine) == 64 && offsetof(OwnerLine, boot_id) == 24 && offsetof(OwnerLine, pid) == 40);
 static_assert(sizeof(RingHead) == 256 && offsetof(RingHead, owner) == 128);
 static_assert(sizeof(TableHead) == cache_line_pair_bytes && offsetof(TableHead, scope) == 64);

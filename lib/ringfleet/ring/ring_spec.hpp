@@ -32,7 +32,8 @@ struct RingSpec {
   Producers producers = Producers::one;
   Waiting waiting = Waiting::park;
   bool lossy_allowed = true;
-  std::uint64_t arena_bytes = 0; // 0: none
+  std::uint64_t arena_bytes = 0; // of each arena; 0: none
+  std::uint32_t arenas = 1;      // where many produce: how many of them lend at the same time; else 1
   Existing existing = Existing::continue_it;
   memory::SegmentOptions options = {};
 };
@@ -58,7 +59,8 @@ struct RingFacts {
   Producers producers = Producers::one;
   Waiting waiting = Waiting::park;
   bool lossy_allowed = false;
-  std::uint64_t arena_bytes = 0;
+  std::uint64_t arena_bytes = 0; // of each
+  std::uint32_t arenas = 0;
   std::uint64_t birth = 0; // which ring of this name it is; each has its own
 
   friend bool operator==(const RingFacts&, const RingFacts&) = default;

@@ -83,6 +83,17 @@ public:
     return ClaimResult::claimed;
   }
 
+  // Waits until every reader that gates has released everything below `position`, which is published.
+  [[nodiscard]] BarrierResult wait_for_readers(std::uint64_t position, MonotonicNs deadline) {
+    while (const auto blocker = sequencer_.reader_behind(position)) {
+      if (const auto result = barrier_.wait<A>(RoomAwaited{*this, *blocker}, deadline);
+          result != BarrierResult::reached) {
+        return result;
+      }
+    }
+    return BarrierResult::reached;
+  }
+
   // A claimed position.
   [[nodiscard]] T& slot(std::uint64_t position) noexcept { return slots_[position & mask_]; }
   // The slots of claimed positions from `first` on that lie behind each other in memory: all `count`, or those before

@@ -101,6 +101,18 @@ public:
     }
     return slowest;
   }
+  // A reader that has not released everything below `position`; empty when there is none.
+  [[nodiscard]] std::optional<Blocker> reader_behind(std::uint64_t position) noexcept {
+    refresh();
+    for (const auto line : active_.lines()) {
+      const auto incarnation = A::load_acquire(lines_.readers[line].incarnation);
+      const auto gate = gate_of(line);
+      if (gate != no_reader && is_before(gate, position)) {
+        return Blocker{.line = line, .incarnation = incarnation, .position = position};
+      }
+    }
+    return std::nullopt;
+  }
   [[nodiscard]] bool is_blocking(const Blocker& blocker) const noexcept {
     if (!blocker.line) {
       const auto claim = next_claim<A>(lines_, blocker.position, latest_claim<A>(lines_));

@@ -3,6 +3,9 @@
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/os/futex.hpp"
+#include "ringfleet/os/process.hpp"
+#include "ringfleet/ring/process_judge.hpp"
+#include "ringfleet/ring/shared_lenders.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -18,12 +21,6 @@ using frame::WriteResult;
 namespace {
 
 ring::RingSpec spec_of(const memory::Place& place, const PublisherOptions& options, ring::Producers producers) {
-  if (producers == ring::Producers::many && options.arena_bytes != 0) {
-    throw Error(
-        ErrorCode::invalid_argument,
-        fmt::format("publish on {}: an arena of {} bytes for many publishers", place.text(), options.arena_bytes),
-        "an arena has one writer: set arena_bytes to 0, or give each publisher a channel of its own");
-  }
   ring::RingSpec spec;
   spec.place = place;
   spec.unit_bytes = sizeof(FrameBlock);
@@ -35,6 +32,7 @@ ring::RingSpec spec_of(const memory::Place& place, const PublisherOptions& optio
   spec.waiting = options.waiting;
   spec.lossy_allowed = options.lossy_allowed;
   spec.arena_bytes = options.arena_bytes;
+  spec.arenas = producers == ring::Producers::many ? options.lenders : 1;
   spec.existing = options.existing;
   spec.options = options.segment;
   return spec;
@@ -47,7 +45,13 @@ BasicFramePublisher<Kind>::State::State(const memory::Place& place, const Publis
     : options(wanted), space(ring::RingSpace::create(spec_of(place, wanted, Kind::producers))), watcher(obituary),
       file("publisher", place.name(), wanted.counters), counters(file), producer(Kind::join(space, barrier_options())),
       members(space, watcher, wanted.grace), required(wanted.required, monotonic_now()) {
-  if (!space.arena().empty()) {
+  if constexpr (Kind::producers == ring::Producers::many) {
+    // Before the writer looks where the last claim ends: the last holder's are below that.
+    if (wanted.arena_bytes != 0) {
+      held_arena.emplace(space);
+      arena.emplace(space.arena(held_arena->number), frame::LoanArenaOptions{.number = held_arena->number});
+    }
+  } else if (!space.arena().empty()) {
     arena.emplace(space.arena());
   }
   hot.emplace(producer, frame::WriterOptions<>{.max_message = wanted.max_message, .arena = arena ? &*arena : nullptr},
@@ -57,6 +61,25 @@ BasicFramePublisher<Kind>::State::State(const memory::Place& place, const Publis
     timer.drain();
     look_while_waiting();
   });
+}
+
+template <class Kind>
+BasicFramePublisher<Kind>::State::HeldArena::HeldArena(const ring::RingSpace& its_space) : space(its_space) {
+  const auto taken =
+      ring::take_arena(space.lenders(), ring::owner_identity(os::own_identity()), ring::is_surely_dead_producer);
+  if (!taken) {
+    throw Error(ErrorCode::limit_reached,
+                fmt::format("publish on {}: all {} arenas are held by living publishers", space.place().text(),
+                            space.facts().arenas),
+                "make the channel with more lenders, or publish without arena_bytes");
+  }
+  number = *taken;
+}
+template <class Kind>
+BasicFramePublisher<Kind>::State::HeldArena::~HeldArena() {
+  if (space.is_here()) {
+    ring::release_arena(space.lenders(), number);
+  }
 }
 
 template <class Kind>

@@ -27,6 +27,17 @@ struct BasicFramePublisher<Kind>::State {
     typename Kind::RingReader reader;
   };
 
+  // An arena of a ring with many producers, while this publisher lends from it.
+  struct HeldArena {
+    explicit HeldArena(const ring::RingSpace& its_space);
+    HeldArena(const HeldArena&) = delete;
+    HeldArena& operator=(const HeldArena&) = delete;
+    ~HeldArena();
+
+    const ring::RingSpace& space;
+    std::uint32_t number;
+  };
+
   State(const memory::Place& place, const PublisherOptions& wanted);
   ~State();
 
@@ -102,14 +113,6 @@ struct BasicFramePublisher<Kind>::State {
     }
   }
 
-  // Only who lends waits for gates; with many publishers nobody does.
-  [[nodiscard]] ring::BarrierResult wait_for_gates(std::uint64_t position, MonotonicNs deadline) {
-    if constexpr (Kind::producers == ring::Producers::one) {
-      return producer.wait_for_readers(position, deadline);
-    } else {
-      return ring::BarrierResult::reached;
-    }
-  }
   [[nodiscard]] static PublishResult answer_to(frame::WriteResult result) noexcept;
   PublishResult refuse(frame::WriteResult result, PublishResult refused, PublishResult* why = nullptr) {
     hot->counters.refused.add();
@@ -130,6 +133,7 @@ struct BasicFramePublisher<Kind>::State {
   CounterFile file;
   PublisherCounters counters;
   Producer producer;
+  std::optional<HeldArena> held_arena;
   std::optional<frame::LoanArena<>> arena;
   ring::Members members;
   std::optional<Hot> hot;

@@ -44,7 +44,7 @@ void require(bool holds, std::string_view label, const char* field, std::uint64_
 
 std::uint64_t claim_bytes_of(const RingShape& shape) noexcept {
   return shape.producers == static_cast<std::uint32_t>(Producers::many)
-             ? sizeof(SharedLines) + sizeof(OwnerTable) + shape.capacity * sizeof(std::uint64_t)
+             ? sizeof(SharedLines) + sizeof(OwnerTable) + (shape.capacity + shape.lenders) * sizeof(std::uint64_t)
              : 0;
 }
 
@@ -80,10 +80,14 @@ void check_spec(const RingSpec& spec) {
                 fmt::format("{}: a heap ring takes no wishes about its memory", spec.place.text()),
                 "use an anonymous ring");
   }
+  if (spec.arenas == 0 || (spec.arenas != 1 && spec.producers == Producers::one)) {
+    invalid("number of arenas", spec.arenas, "one producer has one, many have one for each that lends");
+  }
+  require_limit(spec, "number of arenas", spec.arenas, limits::ring_arenas_max);
   require_limit(spec, "unit size", spec.unit_bytes, limits::ring_unit_bytes_max);
   require_limit(spec, "capacity", spec.capacity, limits::ring_capacity_max);
   require_limit(spec, "number of members", spec.members, limits::ring_members_max);
-  require_limit(spec, "arena size", spec.arena_bytes, limits::ring_arena_bytes_max);
+  require_limit(spec, "arena size", spec.arena_bytes, limits::ring_arena_bytes_max / spec.arenas);
   require_limit(spec, "size in bytes", spec.capacity * spec.unit_bytes, limits::ring_bytes_max);
 }
 
@@ -95,8 +99,9 @@ RingShape shape_of(const RingSpec& spec) noexcept {
   shape.producers = static_cast<std::uint32_t>(spec.producers);
   shape.waiting = spec.waiting == Waiting::park ? 1 : 0;
   shape.lossy = spec.lossy_allowed ? 1 : 0;
-  shape.layout = ring_layout_version;
   shape.arena_bytes = round_up<std::uint64_t>(spec.arena_bytes, page_bytes);
+  shape.lenders = spec.producers == Producers::many && spec.arena_bytes != 0 ? spec.arenas : 0;
+  shape.layout = shape.lenders != 0 ? ring_layout_version_lenders : ring_layout_version;
   shape.claim_bytes = claim_bytes_of(shape);
   shape.checksum = checksum_of(shape);
   return shape;
@@ -107,9 +112,10 @@ RingFacts check_shape(const RingShape& shape, std::string_view label) {
     refuse(label, "shape checksum", fmt::format("{:#018x}", shape.checksum),
            fmt::format("{:#018x}", checksum_of(shape)), "it is damaged: remove it");
   }
-  if (shape.layout != ring_layout_version) {
+  const auto layout = shape.lenders != 0 ? ring_layout_version_lenders : ring_layout_version;
+  if (shape.layout != layout) {
     throw Error(ErrorCode::version_mismatch,
-                fmt::format("{}: ring layout version is {}, expected {}", label, shape.layout, ring_layout_version),
+                fmt::format("{}: ring layout version is {}, expected {}", label, shape.layout, layout),
                 "both sides must be built from the same version; remove the ring, or replace it");
   }
   require(shape.capacity <= limits::ring_capacity_max && is_power_of_two(shape.capacity), label, "capacity",
@@ -127,6 +133,10 @@ RingFacts check_shape(const RingShape& shape, std::string_view label) {
   require(shape.lossy <= 1, label, "lossy readers", shape.lossy, "0 or 1");
   require(shape.arena_bytes <= limits::ring_arena_bytes_max && shape.arena_bytes % page_bytes == 0, label, "arena size",
           shape.arena_bytes, "whole pages within the limit");
+  require(shape.lenders <= limits::ring_arenas_max &&
+              (shape.lenders == 0 || shape.producers == static_cast<std::uint32_t>(Producers::many)) &&
+              arena_body_bytes(shape) <= limits::ring_arena_bytes_max,
+          label, "number of arenas", shape.lenders, "a number within the limit, and none with one producer");
   require(shape.claim_bytes == claim_bytes_of(shape), label, "claim table size", shape.claim_bytes,
           "the size for this capacity");
   RingFacts facts;
@@ -137,6 +147,7 @@ RingFacts check_shape(const RingShape& shape, std::string_view label) {
   facts.waiting = shape.waiting != 0 ? Waiting::park : Waiting::spin;
   facts.lossy_allowed = shape.lossy != 0;
   facts.arena_bytes = shape.arena_bytes;
+  facts.arenas = static_cast<std::uint32_t>(shape.lenders != 0 || shape.arena_bytes == 0 ? shape.lenders : 1);
   return facts;
 }
 
@@ -169,6 +180,7 @@ RingParts carve_ring(std::span<std::byte> body, const RingShape& shape) {
     parts.shared = carver.take<SharedLines>(1, cache_line_pair_bytes).data();
     parts.owners = carver.take<OwnerTable>(1).data();
     parts.descriptors = carver.take<std::uint64_t>(shape.capacity);
+    parts.lenders = carver.take<std::uint64_t>(shape.lenders);
   }
   parts.units = carver.take<std::byte>(shape.capacity * shape.unit_bytes, page_bytes);
   return parts;
@@ -193,6 +205,10 @@ std::uint64_t ring_body_bytes(const RingShape& shape) noexcept {
 std::uint64_t members_body_bytes(const RingShape& shape) noexcept {
   return round_up<std::uint64_t>(sizeof(TableHead) + shape.members * (sizeof(MemberLine) + sizeof(ReaderLines)),
                                  page_bytes);
+}
+
+std::uint64_t arena_body_bytes(const RingShape& shape) noexcept {
+  return shape.arena_bytes * (shape.lenders != 0 ? shape.lenders : 1);
 }
 
 } // namespace ringfleet::ring::detail

@@ -29,6 +29,7 @@ void check_facts(const RingFacts& facts, const RingExpectation& expected, std::s
 // The shape must be a checked one.
 [[nodiscard]] std::uint64_t ring_body_bytes(const RingShape& shape) noexcept;
 [[nodiscard]] std::uint64_t members_body_bytes(const RingShape& shape) noexcept;
+[[nodiscard]] std::uint64_t arena_body_bytes(const RingShape& shape) noexcept; // 0: no arena
 
 struct RingParts {
   RingHead* head = nullptr;
@@ -37,6 +38,7 @@ struct RingParts {
   SharedLines* shared = nullptr; // where many produce
   OwnerTable* owners = nullptr;
   std::span<std::uint64_t> descriptors;
+  std::span<std::uint64_t> lenders; // by arena, from the first on: who lends from it
   std::span<std::byte> units;
 };
 struct MemberParts {

@@ -26,7 +26,7 @@ void SpaceParts::carve(const RingShape& shape) {
   ring = carve_ring(bytes_of(ring_segment), shape);
   members = carve_members(bytes_of(member_segment), shape);
   if (shape.arena_bytes != 0) {
-    arena = bytes_of(arena_segment).first(static_cast<std::size_t>(shape.arena_bytes));
+    arena = bytes_of(arena_segment).first(static_cast<std::size_t>(arena_body_bytes(shape)));
   }
 }
 
@@ -64,7 +64,7 @@ std::shared_ptr<SpaceParts> map_named(const memory::Place& place, const RingExpe
       memory::Segment::attach_named(place.path(members_part), wanted, members_access, expected.trust);
   if (shape.arena_bytes != 0) {
     wanted.kind = memory::SegmentKind::arena;
-    wanted.body_bytes_min = shape.arena_bytes;
+    wanted.body_bytes_min = arena_body_bytes(shape);
     parts->arena_segment =
         memory::Segment::attach_named(place.path(arena_part), wanted, access, expected.trust, expected.mapping);
   }

@@ -28,7 +28,7 @@ struct SpaceParts {
   memory::Segment arena_segment;
   RingParts ring;
   MemberParts members;
-  std::span<std::byte> arena;
+  std::span<std::byte> arena;       // all of them
   std::optional<os::FileLock> lock; // of a named ring's owner
   bool is_creator = false;          // of a ring without a name: who ends it
   os::HomeProcess home;

@@ -1,8 +1,8 @@
-// A fleet in hard times: signals without end, no processor, modules that take all there is. Everybody else's calls
-// succeed, nobody is taken for hung, and what is lacking is named.
+// A fleet in hard times: signals without end, no processor, a tool that looks and is killed. All calls succeed, and
+// nobody is taken for hung.
 
 #include "fleet_fixture.hpp"
-#include "ringfleet/fleet/client.hpp"
+#include "pids_of.hpp"
 #include "ringfleet/os/child_process.hpp"
 
 #include <csignal>
@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -21,18 +20,6 @@ using namespace ringfleet;
 using namespace ringfleet::test;
 
 namespace {
-
-std::set<pid_t> pids_of(const Fleet& fleet, std::string_view module) {
-  std::set<pid_t> pids;
-  for (const ModuleStatus& status : fleet.status().modules) {
-    for (const RunnerStatus& runner : status.runners) {
-      if (status.id == module) {
-        pids.insert(runner.pid);
-      }
-    }
-  }
-  return pids;
-}
 
 // Calls of one method until stop() or the end of it: each reply must be what was sent.
 class Load {
@@ -195,7 +182,7 @@ TEST_CASE(
     const Load one(echo, 10);
     const Load two(echo, 3'000);
     std::uint64_t failed = 0;
-    while (one.answered() < 200 || two.answered() < 200) {
+    while (one.answered() < 100 || two.answered() < 100) {
       failed += !compress.call(text).ok(); // work enough to be seen in execution by several ticks of the scheduler
     }
     CHECK(failed == 0);
@@ -211,60 +198,6 @@ TEST_CASE(
   }
   CHECK(fleet.status().modules.front().last_error.find("hung") == std::string::npos);
 }
-
-TEST_CASE("fleet: a module that leaks descriptors loses its own ability to get more, by name, and nobody else does "
-          "(fault 16)") {
-  const RuntimeDirectory directory;
-  Listener listener;
-  auto module = module_of("greedy", test_module("greedy"));
-  module.descriptor_limit = 64;
-  Fleet fleet(topology_of({module, module_of("echo", shipped("echo"))}, "leaking"), listener.options());
-  const std::set<pid_t> greedy = pids_of(fleet, "greedy");
-  const std::set<pid_t> echo = pids_of(fleet, "echo");
-  const Reply leaked = fleet.call("greedy", "leak_descriptors", "", {60s});
-  REQUIRE_MESSAGE(leaked.ok(), leaked.error());
-  const auto count = std::stoul(std::string(leaked.text()));
-  CHECK(count > 40);
-  CHECK(count < 64);
-  CHECK(fleet.call("greedy", "echo", "by the lane that it has", {20s}).text() == "by the lane that it has");
-  CHECK(pids_of(fleet, "greedy") == greedy);
-  // A lane for somebody new comes in descriptors that it cannot take: it ends, by name, and its successor can.
-  Client client("leaking");
-  const Reply reply = client.method("greedy", "echo").call("from outside", {20s});
-  CHECK_MESSAGE(reply.text() == "from outside", reply.error());
-  CHECK(listener.wait_for_line("greedy: ringfleet-runner: receive a message: the descriptors it carries were lost"));
-  CHECK(pids_of(fleet, "greedy") != greedy);
-  CHECK(client.method("echo", "echo").call("from outside", {20s}).text() == "from outside");
-  CHECK(pids_of(fleet, "echo") == echo);
-}
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-// The shadow memory of the sanitizers has no limit, and their allocators end the process instead of refusing.
-TEST_CASE("fleet: a module that allocates without end is refused at its memory_limit, or dies alone (fault 12)") {
-  const RuntimeDirectory directory;
-  Listener listener;
-  auto module = module_of("greedy", test_module("greedy"));
-  module.memory_limit_bytes = 64 << 20;
-  Fleet fleet(topology_of({module, module_of("echo", shipped("echo"))}), listener.options());
-  const std::set<pid_t> greedy = pids_of(fleet, "greedy");
-  const std::set<pid_t> echo = pids_of(fleet, "echo");
-  const Reply leaked = fleet.call("greedy", "leak_memory", "", {60s});
-  REQUIRE_MESSAGE(leaked.ok(), leaked.error());
-  const auto mebibytes = std::stoul(std::string(leaked.text()));
-  CHECK(mebibytes > 32);
-  CHECK(mebibytes < 64);
-  // With nothing left, what needs nothing goes on.
-  CHECK(fleet.call("greedy", "echo", "no memory needed", {20s}).text() == "no memory needed");
-  CHECK(pids_of(fleet, "greedy") == greedy);
-  const Reply blind = fleet.call("greedy", "leak_memory_blindly", "", {60s});
-  CHECK(blind.status() == CallStatus::runner_lost);
-  CHECK_MESSAGE(contains(blind.error(), "greedy.leak_memory_blindly"), blind.error());
-  CHECK_MESSAGE(contains(blind.error(), "SIGSEGV"), blind.error());
-  CHECK(fleet.call("greedy", "echo", "the next one", {20s}).text() == "the next one");
-  CHECK(fleet.call("echo", "echo", "unmoved", {20s}).text() == "unmoved");
-  CHECK(pids_of(fleet, "echo") == echo);
-}
-#endif
 
 TEST_CASE("fleet: ringfleet-stat comes, is killed and comes again while runners crash; it always answers and disturbs "
           "nobody (fault 40)") {

@@ -77,9 +77,11 @@ TEST_CASE("lock: has one holder, which is released by any kind of end (two holde
     CHECK_FALSE(FileLock::try_acquire(path, "second"));
     CHECK(FileLock::note_hint(path) == "first");
     CHECK(FileLock::state_hint(path) == FileLock::State::held);
+    CHECK(FileLock::is_exclusive_hint(path));
     CHECK(test::in_forked_child([&] { return FileLock::try_acquire(path) ? 1 : 0; }).code == 0);
   }
   CHECK(FileLock::state_hint(path) == FileLock::State::free);
+  CHECK_FALSE(FileLock::is_exclusive_hint(path));
   test::in_forked_child([&] {
     const auto held = FileLock::try_acquire(path);
     return ::raise(SIGKILL);

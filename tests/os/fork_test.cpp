@@ -116,3 +116,13 @@ TEST_CASE("directory watch: tells of a new name, of a change before the wait, an
   other.join();
   CHECK(error_of([&] { DirectoryWatch missing(directory / "missing"); }) == ErrorCode::not_found);
 }
+
+TEST_CASE("directory watch: that a file is closed after writing is an event only for those who want it") {
+  ScratchDirectory directory;
+  (void)create_file(directory / "a", 1);
+  DirectoryWatch all(directory.path());
+  DirectoryWatch some(directory.path(), Closing::is_ignored);
+  (void)try_open(directory / "a", O_RDWR);
+  CHECK(all.wait(deadline_after(monotonic_now(), 20s)));
+  CHECK_FALSE(some.wait(monotonic_now()));
+}

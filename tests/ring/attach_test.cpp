@@ -5,6 +5,7 @@
 
 #include "ringfleet/memory/segment_layout.hpp"
 #include "ringfleet/os/file.hpp"
+#include "ringfleet/os/file_lock.hpp"
 #include "ringfleet/ring/membership.hpp"
 #include "ringfleet/ring/ring_space_layout.hpp"
 
@@ -89,6 +90,121 @@ TEST_CASE("attach: each difference from the expectation is refused by its own na
   CHECK(contains(refused([](RingExpectation& e) { e.waiting = Waiting::spin; }), "waiting is park, expected spin"));
   CHECK(contains(refused([](RingExpectation& e) { e.lossy_allowed = false; }), "lossy readers is yes, expected no"));
   CHECK(contains(refused([](RingExpectation& e) { e.producers = Producers::many; }), "is one, expected many"));
+  ScratchRing other(memory::Backing::shm);
+  auto spec = ticks_at(other.place());
+  spec.waiting = Waiting::spin;
+  spec.lossy_allowed = false;
+  const auto spins = RingSpace::create(spec);
+  auto expected = ticks();
+  expected.waiting = Waiting::spin;
+  expected.lossy_allowed = true;
+  CHECK(contains(attach(other.place(), expected).text, "lossy readers is no, expected yes"));
+}
+
+TEST_CASE("attach: a shape that no build of ours would write is refused by its field") { // fault 36
+  const auto refused = [](auto change) {
+    const Damaged scratch;
+    scratch.write_shape(change);
+    const auto attempt = attach(scratch.place());
+    CHECK(attempt.code == ErrorCode::bad_segment);
+    return attempt.text;
+  };
+  CHECK(contains(refused([](RingShape& s) { s.capacity = 48; }), "capacity is 48"));
+  CHECK(contains(refused([](RingShape& s) { s.capacity = limits::ring_capacity_max * 2; }), "capacity is"));
+  CHECK(contains(refused([](RingShape& s) { s.unit_bytes = 0; }), "element size is 0"));
+  CHECK(contains(refused([](RingShape& s) { s.unit_bytes = limits::ring_unit_bytes_max + 1; }), "element size is"));
+  CHECK(contains(refused([](RingShape& s) {
+                   s.capacity = limits::ring_capacity_max;
+                   s.unit_bytes = limits::ring_unit_bytes_max;
+                 }),
+                 "size in bytes is"));
+  CHECK(contains(refused([](RingShape& s) { s.members = 0; }), "number of members is 0"));
+  CHECK(contains(refused([](RingShape& s) { s.members = limits::ring_members_max + 1; }), "number of members is"));
+  CHECK(contains(refused([](RingShape& s) { s.producers = 7; }), "producers is 7"));
+  CHECK(contains(refused([](RingShape& s) { s.waiting = 2; }), "way of waiting is 2"));
+  CHECK(contains(refused([](RingShape& s) { s.lossy = 2; }), "lossy readers is 2"));
+  CHECK(contains(refused([](RingShape& s) { s.arena_bytes = 100; }), "arena size is 100"));
+  CHECK(contains(refused([](RingShape& s) { s.arena_bytes = round_up(limits::ring_arena_bytes_max + 1, page_bytes); }),
+                 "arena size is"));
+  CHECK(contains(refused([](RingShape& s) { s.claim_bytes += 8; }), "claim table size is"));
+}
+
+TEST_CASE("attach: a ring segment that is too short for its head is refused") {
+  const ScratchRing scratch(memory::Backing::file);
+  const auto tiny = memory::Segment::create_file(
+      scratch.place().path(),
+      {.kind = memory::SegmentKind::ring, .body_bytes = 64, .fingerprint = ticks().fingerprint});
+  CHECK(contains(attach(scratch.place()).text, "body size is 64, expected at least"));
+}
+
+TEST_CASE("attach: a ring without a name is not attached by its place") {
+  const auto attempt = attach(memory::Place::heap("ticks"));
+  CHECK(attempt.code == ErrorCode::invalid_argument);
+  CHECK(contains(attempt.text, "it has no name"));
+}
+
+TEST_CASE("attach: an observer sees the ring and takes no line in it") {
+  ScratchRing scratch(memory::Backing::shm);
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  const auto space = RingSpace::attach(scratch.place(), ticks(), SpaceRole::observer);
+  CHECK(static_cast<bool>(space));
+  CHECK_FALSE(static_cast<bool>(RingSpace()));
+  CHECK(space.owner().state == OwnerState::owned);
+  std::string text;
+  CHECK(error_of([&] { (void)Membership::join(space, {}, monotonic_now()); }, &text) == ErrorCode::invalid_argument);
+  CHECK(contains(text, "an observer does not join"));
+}
+
+TEST_CASE("attach: by descriptors, each that cannot be is refused by name") {
+  auto spec = ticks_at(memory::Place::anonymous("ticks"));
+  spec.arena_bytes = page_bytes;
+  const auto owner = RingSpace::create(spec);
+  const auto refused = [&](std::vector<os::Descriptor> descriptors, SpaceRole role) {
+    std::string text;
+    CHECK(error_of([&] { (void)RingSpace::attach(std::move(descriptors), ticks(), "ticks", role); }, &text) ==
+          ErrorCode::invalid_argument);
+    return text;
+  };
+  CHECK(contains(refused(owner.descriptors(), SpaceRole::observer), "one becomes a reader"));
+  CHECK(contains(refused(owner.descriptors(), SpaceRole::owner), "one becomes a reader"));
+  auto too_few = owner.descriptors();
+  too_few.resize(1);
+  CHECK(contains(refused(std::move(too_few), SpaceRole::reader), "1 descriptors, expected 2 or 3"));
+  auto too_many = owner.descriptors();
+  too_many.push_back(too_many[0].duplicate());
+  CHECK(contains(refused(std::move(too_many), SpaceRole::reader), "4 descriptors, expected 2 or 3"));
+  auto without_arena = owner.descriptors();
+  without_arena.pop_back();
+  CHECK(contains(refused(std::move(without_arena), SpaceRole::reader), "the descriptor of its arena is missing"));
+  CHECK(RingSpace::attach(owner.descriptors(), ticks(), "ticks").arena().size() == page_bytes);
+  const auto heap = RingSpace::create(ticks_at(memory::Place::heap()));
+  std::string text;
+  CHECK(error_of([&] { (void)heap.descriptors(); }, &text) == ErrorCode::invalid_argument);
+  CHECK(contains(text, "it has no descriptors"));
+}
+
+TEST_CASE("attach: an owner whose arena or positions cannot be is not continued") {
+  const Damaged scratch;
+  auto spec = ticks_at(scratch.place());
+  std::string text;
+  spec.arena_bytes = page_bytes;
+  CHECK(error_of([&] { (void)RingSpace::create(spec); }, &text) == ErrorCode::bad_segment);
+  CHECK(contains(text, "arena size is 0, expected at least 4096"));
+  for (const auto producers : {Producers::one, Producers::many}) {
+    const ScratchRing torn(memory::Backing::file);
+    spec = ticks_at(torn.place());
+    spec.producers = producers;
+    {
+      const auto owner = RingSpace::create(spec);
+      if (producers == Producers::many) {
+        owner.shared_lines().shared->limit += 1'000;
+      } else {
+        owner.lines().producer->limit.publish(1'000);
+      }
+    }
+    CHECK(error_of([&] { (void)RingSpace::create(spec); }, &text) == ErrorCode::bad_segment);
+    CHECK(contains(text, "its limit is"));
+  }
 }
 
 TEST_CASE("attach: the continuing owner is held to the same") {
@@ -329,6 +445,53 @@ TEST_CASE("await: a timeout names what it was waiting for") {
   CHECK(contains(text_of(nobody.place()), "nobody has created it"));
   const Damaged scratch(memory::Backing::shm);
   CHECK(contains(text_of(scratch.place()), "nobody alive owns it"));
+}
+
+TEST_CASE("await: what is there and wrong is an error at once, not waited for") {
+  const auto never_ends = deadline_after(monotonic_now(), 600s);
+  const Damaged garbage;
+  garbage.write(0, std::uint64_t{42});
+  CHECK(error_of([&] { (void)RingSpace::await(garbage.place(), ticks(), never_ends); }) == ErrorCode::bad_segment);
+  const Damaged replaced;
+  std::uint64_t word = 0;
+  {
+    const auto space = RingSpace::attach(replaced.place(), ticks());
+    word = owner_word(space.owner().generation, OwnerState::replaced);
+  }
+  replaced.write(shape_offset + offsetof(RingHead, owner) + offsetof(OwnerLine, word), word);
+  std::string text;
+  CHECK(error_of([&] { (void)RingSpace::await(replaced.place(), ticks(), never_ends, true); }, &text) ==
+        ErrorCode::wrong_state);
+  CHECK(contains(text, "it was replaced meanwhile"));
+}
+
+TEST_CASE("await: a ring of an earlier boot, and one whose owner was killed, are waited for and named") {
+  const auto text_of = [](const memory::Place& place) {
+    std::string text;
+    CHECK(error_of([&] { (void)RingSpace::await(place, ticks(), deadline_after(monotonic_now(), 1ms), true); },
+                   &text) == ErrorCode::timed_out);
+    return text;
+  };
+  const Damaged old;
+  old.write(memory::segment_body_offset + offsetof(TableHead, scope), std::uint64_t{1}, "members");
+  CHECK(contains(text_of(old.place()), "it is from an earlier boot"));
+  // Its own looks do not wake it.
+  const auto asleep = [&] { (void)RingSpace::await(old.place(), ticks(), deadline_after(monotonic_now(), 300ms)); };
+  CHECK(cpu_time_of([&] { CHECK(error_of(asleep) == ErrorCode::timed_out); }) < 100ms);
+  {
+    // Held by somebody, it will not be continued: no reason to wait.
+    const auto lock = os::FileLock::try_acquire(old.place().path("lock"));
+    REQUIRE(lock);
+    CHECK(error_of([&] { (void)RingSpace::await(old.place(), ticks(), deadline_after(monotonic_now(), 600s)); }) ==
+          ErrorCode::wrong_state);
+  }
+  const ScratchRing killed(memory::Backing::shm);
+  const auto status = in_forked_child([&] {
+    const auto owner = RingSpace::create(ticks_at(killed.place()));
+    return ::raise(SIGKILL);
+  });
+  CHECK(status.code == SIGKILL);
+  CHECK(contains(text_of(killed.place()), "nobody alive owns it"));
 }
 
 TEST_CASE("a ring file of an earlier boot is continued by its owner, and readers wait for that") { // T7

@@ -2,6 +2,7 @@
 
 #include "space_fixture.hpp"
 
+#include "ringfleet/os/file_lock.hpp"
 #include "ringfleet/ring/members.hpp"
 #include "ringfleet/ring/membership.hpp"
 #include "ringfleet/ring/owner_watch.hpp"
@@ -152,6 +153,34 @@ TEST_CASE("shared space: an attach that expects the other number of producers is
   std::string text;
   CHECK(error_of([&] { (void)RingSpace::attach(scratch.place(), ticks()); }, &text) == ErrorCode::bad_segment);
   CHECK(contains(text, "number of producers is many, expected one"));
+}
+
+TEST_CASE("shared space: who finds another producer making the ring waits asleep, for a while, and says who it is") {
+  ScratchRing scratch(memory::Backing::shm);
+  ChildWord word;
+  const auto pid = fork_child([&] {
+    const auto lock = os::FileLock::try_acquire(scratch.place().path("lock"), std::to_string(::getpid()));
+    word.set(1);
+    ::pause();
+    return 0;
+  });
+  REQUIRE(word.wait_for(1));
+  std::string text;
+  const auto create = [&] { (void)RingSpace::create(many_at(scratch.place())); };
+  CHECK(cpu_time_of([&] { CHECK(error_of(create, &text) == ErrorCode::already_exists); }) < 1s);
+  CHECK(contains(text, "process " + std::to_string(pid) + " owns it"));
+  CHECK(contains(text, "is it stopped?"));
+  ::kill(pid, SIGKILL);
+  (void)wait_for_child(pid);
+  CHECK_NOTHROW(create());
+}
+
+TEST_CASE("shared space: a ring that others produce into is not replaced") {
+  ScratchRing scratch(memory::Backing::shm);
+  const auto own = RingSpace::create(many_at(scratch.place()));
+  auto spec = many_at(scratch.place());
+  spec.existing = Existing::replace;
+  CHECK(error_of([&] { (void)RingSpace::create(spec); }) == ErrorCode::already_exists);
 }
 
 TEST_CASE("shared space: without a name the producers pass its descriptors on") {

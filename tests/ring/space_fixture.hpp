@@ -9,7 +9,9 @@
 #include "ringfleet/ring/ring_space.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <string>
 
@@ -106,6 +108,19 @@ private:
   std::uint32_t& word() { return *reinterpret_cast<std::uint32_t*>(mapping_.writable_bytes().data()); }
   os::Mapping mapping_;
 };
+
+// Of this thread.
+template <class Work>
+Nanoseconds cpu_time_of(Work&& work) {
+  const auto now = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  };
+  const auto begin = now();
+  work();
+  return now() - begin;
+}
 
 inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

@@ -15,7 +15,7 @@
 
 namespace ringfleet::os {
 
-DirectoryWatch::DirectoryWatch(const std::string& directory)
+DirectoryWatch::DirectoryWatch(const std::string& directory, Closing closing)
     : inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)), directory_(directory) {
   if (!inotify_) {
     throw Error::from_errno(fmt::format("watch directory '{}'", directory), errno,
@@ -23,7 +23,8 @@ DirectoryWatch::DirectoryWatch(const std::string& directory)
                                               "fs.inotify.max_user_instances"
                                             : "");
   }
-  constexpr std::uint32_t events = IN_CREATE | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_ONLYDIR;
+  const std::uint32_t events = IN_CREATE | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB | IN_ONLYDIR |
+                               (closing == Closing::is_event ? std::uint32_t{IN_CLOSE_WRITE} : 0);
   if (::inotify_add_watch(inotify_.get(), directory.c_str(), events) < 0) {
     throw Error::from_errno(fmt::format("watch directory '{}'", directory), errno,
                             errno == ENOSPC ? "raise fs.inotify.max_user_watches" : "check the path");

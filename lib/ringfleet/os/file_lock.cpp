@@ -91,16 +91,30 @@ void FileLock::leave_note(std::string_view note) const {
   write_at(lease_.get(), std::as_bytes(std::span(note)), 0, path_);
 }
 
-FileLock::State FileLock::state_hint(const std::string& path) {
+namespace {
+
+// What stands against a lock of this type: F_RDLCK, F_WRLCK, F_UNLCK for nothing; nothing where there is no file.
+std::optional<short> obstacle(const std::string& path, short type) {
   const Descriptor file = open_for_reading(path);
   if (!file) {
-    return State::absent;
+    return std::nullopt;
   }
-  struct flock lock = whole_file(F_WRLCK);
+  struct flock lock = whole_file(type);
   if (detail::retry([&] { return ::fcntl(file.get(), F_OFD_GETLK, &lock); }) != 0) {
     throw Error::from_errno(fmt::format("look at the lock of '{}'", path), errno);
   }
-  return lock.l_type == F_UNLCK ? State::free : State::held;
+  return lock.l_type;
+}
+
+} // namespace
+
+FileLock::State FileLock::state_hint(const std::string& path) {
+  const auto found = obstacle(path, F_WRLCK);
+  return !found ? State::absent : *found == F_UNLCK ? State::free : State::held;
+}
+
+bool FileLock::is_exclusive_hint(const std::string& path) {
+  return obstacle(path, F_RDLCK).value_or(F_UNLCK) != F_UNLCK;
 }
 
 std::string FileLock::note_hint(const std::string& path) {

@@ -31,6 +31,8 @@ public:
 
   // Takes no lock and leaves no trace. The answer may be outdated when it arrives.
   [[nodiscard]] static State state_hint(const std::string& path);
+  // Somebody holds it alone.
+  [[nodiscard]] static bool is_exclusive_hint(const std::string& path);
   // What the latest holder left in the file; empty when there is none.
   [[nodiscard]] static std::string note_hint(const std::string& path);
 

@@ -57,15 +57,17 @@ std::shared_ptr<detail::SpaceParts> map(const memory::Place& place, const RingEx
   }
 }
 
-// Every event of the directory ends a wait, so each look is at something new.
+// Every event of the directory ends a wait, so each look is at something new. Our own look opens the member table for
+// writing. After the deadline there is one more look, however many events there are.
 template <class Look>
 auto look_until(const memory::Place& place, MonotonicNs deadline, AttachState& state, Look&& look) {
-  os::DirectoryWatch watch(place.directory());
+  os::DirectoryWatch watch(place.directory(), os::Closing::is_ignored);
   while (true) {
+    const bool is_last = monotonic_now() >= deadline;
     if (auto found = look()) {
       return std::move(*found);
     }
-    if (!watch.wait(deadline)) {
+    if (is_last || !watch.wait(deadline)) {
       throw timed_out(place, state);
     }
   }

@@ -310,9 +310,13 @@ std::shared_ptr<SpaceParts> create_for_many(const RingSpec& spec) {
       parts->lock = std::move(lock);
       return parts;
     }
-    if (!watch.wait(deadline)) {
-      throw owned_by_somebody(spec);
-    }
+    // A try that fails closes the lock file that it had opened for writing, an event for us and for others who wait
+    // here. So they look at it by reading.
+    do {
+      if (monotonic_now() >= deadline || !watch.wait(deadline)) {
+        throw owned_by_somebody(spec);
+      }
+    } while (os::FileLock::is_exclusive_hint(path));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 
 using namespace ringfleet;
@@ -270,4 +271,74 @@ TEST_CASE("lane: callers that wait for a slot are told when the runner closes or
     CHECK(status == (dies ? StartStatus::dead : StartStatus::closed));
     CHECK(lane.caller.wait(blocking, never).status == (dies ? WaitStatus::dead : WaitStatus::never_executed));
   }
+}
+
+TEST_CASE("lane: a reply buffer grows and keeps what it is told to keep; a reply of nothing gives it back") {
+  Lane lane({2, 64, 1});
+  const auto position = start_one(lane, 1);
+  Request request;
+  REQUIRE(lane.server.poll(request));
+  lane.server.start(0, position, never);
+  const auto small = lane.server.reply_buffer(position, 64);
+  std::fill(small.bytes.begin(), small.bytes.end(), std::byte{5});
+  const auto block = lane.server.reply_buffer(position, 1'000, 64);
+  REQUIRE(block.status == CallStatus::ok);
+  CHECK(block.bytes[63] == std::byte{5});
+  block.bytes[999] = std::byte{6};
+  CHECK(lane.server.reply_buffer(position, 10).bytes.data() == block.bytes.data()); // the one that is there
+  const auto larger = lane.server.reply_buffer(position, 5'000, 1'000);
+  REQUIRE(larger.status == CallStatus::ok);
+  CHECK(larger.bytes[63] == std::byte{5});
+  CHECK(larger.bytes[999] == std::byte{6});
+  lane.server.reply(position, CallStatus::ok, 0, 0);
+  lane.server.finish(0);
+  CHECK(lane.server.arena_used_bytes() == 0);
+  CHECK(lane.caller.wait(position, never).reply.bytes.empty());
+}
+
+TEST_CASE("lane: a request is seen by its caller as it was sent, in its slot or in the arena") {
+  Lane lane({2, 64, 1});
+  const auto first = start_one(lane, 7);
+  CHECK(lane.caller.request_payload(first).size() == sizeof(std::uint64_t));
+  const std::vector<std::byte> payload(1'000, std::byte{3});
+  const auto second = lane.caller.start({.method = echo}, payload, Delivery::held, never);
+  REQUIRE(second.status == StartStatus::started);
+  const auto seen = lane.caller.request_payload(second.position);
+  CHECK(std::equal(seen.begin(), seen.end(), payload.begin(), payload.end()));
+}
+
+TEST_CASE("lane: an asynchronous call is ready when it is answered, taken, refused by the close, or its runner dead") {
+  for (const int way : {0, 1, 2, 3}) {
+    CAPTURE(way);
+    Lane lane({2, 64, 1});
+    const auto position = start_one(lane, 7, Delivery::loose);
+    CHECK_FALSE(lane.caller.is_ready(position));
+    switch (way) {
+    case 0: CHECK(serve_all(lane) == 1); break;
+    case 1: lane.caller.abandon_loose(position); break;
+    case 2:
+      CHECK_FALSE(lane.caller.is_closed());
+      lane.server.close();
+      CHECK(lane.caller.is_closed());
+      break;
+    default: lane.caller.mark_dead(); break;
+    }
+    CHECK(lane.caller.is_ready(position));
+  }
+}
+
+TEST_CASE("lane: without anybody who makes arenas, what does not fit a slot is refused") {
+  const LaneShape shape{2, 64, 1};
+  LaneMemory memory(shape);
+  ServerLane server(shape, memory.runner.writable_bytes(), memory.client.bytes(), {WaitMode::park, {}});
+  CallerLane caller(shape, memory.client.writable_bytes(), memory.runner.bytes(), {WaitMode::park, nullptr, {}});
+  const std::vector<std::byte> payload(1'000);
+  CHECK(caller.start({.method = echo}, payload, Delivery::held, never).status == StartStatus::no_space);
+  CHECK(caller.shape().slots == server.shape().slots);
+  const auto started = caller.start({.method = echo}, {}, Delivery::held, never);
+  REQUIRE(started.status == StartStatus::started);
+  Request request;
+  REQUIRE(server.poll(request));
+  CHECK(server.reply_buffer(started.position, 1'000).status == CallStatus::no_space);
+  CHECK(server.reply_buffer(started.position, limits::payload_bytes_max + 1).status == CallStatus::too_large);
 }

@@ -67,3 +67,22 @@ TEST_CASE("server_park: a sleep ends at its deadline") {
   }
   CHECK_FALSE(lane.server.has_request());
 }
+
+TEST_CASE("server_park: one lane that spins makes the runner spin, a closed lane is not watched") {
+  Lane spinning({1, 64, 1}, WaitMode::spin);
+  Lane closed({1, 64, 1});
+  Lane open({1, 64, 1});
+  const std::uint32_t control = 0;
+  ServerPark park(control);
+  for (auto* lane : {&spinning, &closed, &open}) {
+    park.add(lane->server);
+  }
+  park.wait(0, monotonic_now() + 1'000'000);
+  park.remove(spinning.server);
+  closed.server.close();
+  park.wait(0, monotonic_now() + 1'000'000);
+  const auto started = open.caller.start({.method = echo}, {}, Delivery::held, never);
+  CHECK(started.status == StartStatus::started);
+  park.wait(0, never);
+  CHECK(open.server.has_request());
+}

@@ -69,6 +69,11 @@ TEST_CASE("arena: more than it has, more than an integer holds, and nothing at a
   CHECK_FALSE(arena.allocate(0));
 }
 
+TEST_CASE("arena: memory of less than a line is none") {
+  Memory memory(63);
+  CHECK_FALSE(Arena(memory.bytes).allocate(1));
+}
+
 TEST_CASE("arena: random allocations and frees never overlap and agree with a model") {
   const auto seed = ringfleet::test::seed_or(4711);
   MESSAGE("seed ", seed);

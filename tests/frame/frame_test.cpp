@@ -1,3 +1,4 @@
+#include "../words.hpp"
 #include "frame_fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -258,4 +259,10 @@ TEST_CASE("frame: a message of 64 MiB goes through a ring of 256 KiB, once (T3)"
   writing.join();
   CHECK(wrong == 0);
   CHECK(pair.reader.counts().reassembled == 1);
+}
+
+TEST_CASE("frame: each result and each fault has a word of its own") {
+  CHECK(ringfleet::test::count_words<ReadResult>(100) == 8); // and one for all others
+  CHECK(ringfleet::test::count_words<WriteResult>(100) == 8);
+  CHECK(ringfleet::test::count_words<RecordFault>(100) == 8);
 }

@@ -84,6 +84,18 @@ TEST_CASE("named segment: cannot be seen before it appears, and leaves nothing w
   CHECK(error_of([&] { (void)create(directory / "ring"); }) == ErrorCode::already_exists);
 }
 
+TEST_CASE("named segment: one whose directory goes away meanwhile does not appear, and the error names it") {
+  test::ScratchDirectory directory;
+  std::filesystem::create_directory(directory / "rings");
+  HiddenSegment hidden(directory / "rings/ring", spec);
+  std::filesystem::rename(directory / "rings", directory / "elsewhere");
+  std::string text;
+  CHECK(error_of([&] { (void)hidden.appear(); }, &text) == ErrorCode::not_found);
+  CHECK(contains(text, "rings/ring' into place"));
+  CHECK_FALSE(contains(text, "remove it"));
+  std::filesystem::remove_all(directory / "elsewhere");
+}
+
 TEST_CASE("named segment: a full /dev/shm is an error at creation, and leaves nothing behind") {
   // fault 26
   const auto code = on_small_tmpfs("/dev/shm", "size=48k", [] {

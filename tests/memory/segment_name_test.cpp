@@ -41,6 +41,9 @@ TEST_CASE("segment name: each invalid one is refused by name and reason") { // T
   CHECK(contains(refusal("a/b"), "it contains '/'"));
   CHECK(contains(refusal("a b"), "it contains ' '"));
   CHECK(contains(refusal("a+b"), "it contains '+'"));
+  CHECK(contains(refusal("a{b"), "it contains '{'"));
+  CHECK(contains(refusal("a[b"), "it contains '['"));
+  CHECK(contains(refusal("a\x7f"), "'a\\x7f': it contains the byte 0x7f"));
   CHECK(contains(refusal(std::string("a\0b", 3)), "it contains the byte 0x00"));
   CHECK(contains(refusal("g\xc3\xbc"), "it contains the byte 0xc3"));
   CHECK(contains(refusal("a::b"), "in its part '': it is empty"));

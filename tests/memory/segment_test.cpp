@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace ringfleet;
@@ -272,6 +273,79 @@ TEST_CASE("segment: is refused with an error when its size limit does not allow 
     const rlimit limit{8'192, 8'192};
     ::setrlimit(RLIMIT_FSIZE, &limit);
     return error_of([] { (void)create_anonymous_segment("big", spec); }) == ErrorCode::no_memory ? 0 : 1;
+  });
+  CHECK(status.to_string() == "exited with 0");
+}
+
+TEST_CASE("segment: one whose size is not sealed is refused by writers, and by readers of many writers") {
+  const auto header = header_of(create_anonymous_segment("test", spec));
+  const os::Descriptor open(::memfd_create("open", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  REQUIRE(::fallocate(open.get(), 0, 0, static_cast<off_t>(page_bytes + body_bytes)) == 0);
+  os::write_at(open.get(), std::as_bytes(std::span(&header, 1)), 0, "open");
+  const auto read_many = [&] { (void)Segment::attach_reader(open.duplicate(), expected, "test", true); };
+  CHECK(contains(refusal([&] { (void)Segment::attach_writer(open.duplicate(), expected, "test"); }),
+                 "its size is not sealed"));
+  CHECK(contains(refusal(read_many), "its size is not sealed"));
+  REQUIRE(::fcntl(open.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0);
+  CHECK_NOTHROW(read_many());
+}
+
+TEST_CASE("segment: the refusal of another kind names each kind that there is") {
+  const auto creation = create_anonymous_segment("test", spec);
+  for (std::uint32_t kind = 1; kind <= static_cast<std::uint32_t>(SegmentKind::members); ++kind) {
+    if (kind == static_cast<std::uint32_t>(SegmentKind::replies)) {
+      continue;
+    }
+    auto other = expected;
+    other.kind = static_cast<SegmentKind>(kind);
+    const auto text = refusal([&] { (void)Segment::attach_writer(creation.duplicate(), other, "test"); });
+    CHECK(contains(text, (" (" + std::to_string(kind) + ")").c_str()));
+    CHECK_FALSE(contains(text, "unknown"));
+  }
+}
+
+TEST_CASE("segment: an empty handle says that it is one") {
+  CHECK_FALSE(static_cast<bool>(Segment()));
+  CHECK(static_cast<bool>(Segment::heap(spec)));
+}
+
+TEST_CASE("file segment: of another user is read by root and by nobody else") {
+  if (::geteuid() != 0) {
+    MESSAGE("SKIPPED: only root can become another user");
+    return;
+  }
+  test::ScratchDirectory directory;
+  const auto path = directory / "counters";
+  const auto writer = Segment::create_file(path, spec);
+  REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
+  REQUIRE(::chmod(path.c_str(), 0644) == 0);
+  const auto status = in_forked_child([&] {
+    std::string text;
+    return ::setuid(65'534) == 0 &&
+                   error_of([&] { (void)Segment::attach_file_reader(path, expected); }, &text) ==
+                       ErrorCode::no_permission &&
+                   contains(text, "it belongs to uid 0")
+               ? 0
+               : 1;
+  });
+  CHECK(status.to_string() == "exited with 0");
+  REQUIRE(::chown(path.c_str(), 65'534, 65'534) == 0);
+  CHECK_NOTHROW((void)Segment::attach_file_reader(path, expected));
+}
+
+TEST_CASE("file segment: without a free descriptor the error says which limit to raise") {
+  test::ScratchDirectory directory;
+  const auto path = directory / "counters";
+  const auto writer = Segment::create_file(path, spec);
+  const auto status = in_forked_child([&] {
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit none{0, before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    std::string text;
+    const auto code = error_of([&] { (void)Segment::attach_file_reader(path, expected); }, &text);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    return code == ErrorCode::no_descriptors && contains(text, "ulimit -n") ? 0 : 1;
   });
   CHECK(status.to_string() == "exited with 0");
 }

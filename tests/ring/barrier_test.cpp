@@ -183,3 +183,10 @@ TEST_CASE("ring: a reader that waits for a dead producer is detached, when it ha
     watcher.join();
   }
 }
+
+TEST_CASE("ladder: who is alone on a processor does not spin, who shares one spins less") {
+  CHECK(ladder_for(1, 1).spins == 0);
+  CHECK(ladder_for(1, 1).yields == 0);
+  CHECK(ladder_for(1, 4).spins < ladder_for(4, 4).spins);
+  CHECK(ladder_for(1, 4).yields != 0);
+}

@@ -99,6 +99,19 @@ TEST_CASE("members: a newcomer takes a free line, leaves it, and the next one ta
   CHECK(owning.members.list().empty());
 }
 
+TEST_CASE("members: a membership that is assigned over gives its line back") {
+  Owning owning(memory::Place::heap());
+  auto mine = Membership::join(owning.space.share(), {.id = "risk"}, soon());
+  const auto before = mine.incarnation();
+  mine = Membership::join(owning.space.share(), {.id = "audit"}, soon());
+  CHECK(mine.line() == 1);
+  REQUIRE(owning.members.list().size() == 1);
+  CHECK(owning.members.list()[0].id == "audit");
+  const auto again = Membership::join(owning.space.share(), {.id = "risk"}, soon());
+  CHECK(again.line() == 0);
+  CHECK(again.incarnation() != before);
+}
+
 TEST_CASE("members: of two living ones with one id the second is refused, by the pid of the first") {
   Owning owning(memory::Place::heap());
   const auto first = Membership::join(owning.space.share(), {.id = "risk"}, soon());

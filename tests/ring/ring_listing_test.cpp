@@ -5,13 +5,18 @@
 #include "ringfleet/os/file.hpp"
 #include "ringfleet/ring/membership.hpp"
 #include "ringfleet/ring/ring_listing.hpp"
+#include "ringfleet/ring/ring_space_layout.hpp"
 
+#include <algorithm>
 #include <csignal>
+#include <filesystem>
+#include <set>
 
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 using namespace ringfleet;
@@ -127,6 +132,96 @@ TEST_CASE("ring listing: files of others in a directory are not mentioned") {
   const auto file = os::create_file(scratch.directory() + "/letter.txt", 100);
   const auto odd = os::create_file(scratch.directory() + "/a+b.new", 100);
   CHECK(list_file_rings(scratch.directory()).empty());
+}
+
+TEST_CASE("ring listing: of what lies in a directory only rings are mentioned, and what was left of one") {
+  ScratchRing scratch(memory::Backing::file);
+  const auto short_file = os::create_file(scratch.directory() + "/short", 3);
+  std::filesystem::create_directory(scratch.directory() + "/folder");
+  const auto counters = memory::Segment::create_file(scratch.directory() + "/counters",
+                                                     {.kind = memory::SegmentKind::counters, .body_bytes = page_bytes});
+  CHECK(list_file_rings(scratch.directory()).empty());
+  const auto left = os::create_file(scratch.place().path("members+12-0.new"), 100);
+  const auto rings = list_file_rings(scratch.directory());
+  REQUIRE(rings.size() == 1);
+  CHECK(rings[0].state == FoundState::unfinished);
+  // The debris of another ring stays when this one is made anew.
+  const auto other = os::create_file(scratch.directory() + "/other+members+12-0.new", 100);
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  CHECK_FALSE(os::is_there(scratch.place().path("members+12-0.new")));
+  CHECK(os::is_there(scratch.directory() + "/other+members+12-0.new"));
+}
+
+TEST_CASE("ring listing: all rings in shared memory are listed, and each state has a word") {
+  ScratchRing scratch(memory::Backing::shm);
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  const auto rings = list_shm_rings();
+  CHECK(std::any_of(rings.begin(), rings.end(),
+                    [&](const FoundRing& ring) { return ring.place.path() == scratch.place().path(); }));
+  std::set<std::string_view> words;
+  for (const auto state : {FoundState::alive, FoundState::ended, FoundState::dead, FoundState::damaged,
+                           FoundState::unfinished, FoundState::unknown}) {
+    words.insert(to_string(state));
+  }
+  CHECK(words.size() == 6);
+}
+
+TEST_CASE("ring listing: a member table that is too short is said") {
+  ScratchRing scratch(memory::Backing::shm);
+  killed_owner(scratch.place());
+  REQUIRE(::truncate(scratch.place().path("members").c_str(), 100) == 0);
+  const auto found = find_ring(scratch.place());
+  REQUIRE(found);
+  CHECK(found->state == FoundState::dead);
+  CHECK(contains(found->problem, "is too short"));
+}
+
+TEST_CASE("ring listing: members of an earlier boot are dead, those of another PID namespace are not taken for dead") {
+  ScratchRing scratch(memory::Backing::file);
+  auto owner = RingSpace::create(ticks_at(scratch.place()));
+  const auto pid = fork_child([&] {
+    auto mine = Membership::join(RingSpace::attach(scratch.place(), ticks()), {}, monotonic_now());
+    return ::raise(SIGKILL);
+  });
+  CHECK(wait_for_child(pid).code == SIGKILL);
+  const auto scope_at = memory::segment_body_offset + offsetof(TableHead, scope);
+  const auto alive_with = [&](std::uint64_t offset) {
+    const os::Descriptor file(::open(scratch.place().path("members").c_str(), O_RDWR | O_CLOEXEC));
+    std::uint64_t before = 0;
+    os::read_at(file.get(), std::as_writable_bytes(std::span(&before, 1)), offset, "test");
+    const auto other = before + 1;
+    os::write_at(file.get(), std::as_bytes(std::span(&other, 1)), offset, "test");
+    const auto alive = find_ring(scratch.place())->members_alive;
+    os::write_at(file.get(), std::as_bytes(std::span(&before, 1)), offset, "test");
+    return alive;
+  };
+  CHECK(find_ring(scratch.place())->members == 1);
+  CHECK(find_ring(scratch.place())->members_alive == 0);
+  CHECK(alive_with(scope_at + offsetof(PidScope, boot_id)) == 0);
+  CHECK(alive_with(scope_at + offsetof(PidScope, pid_namespace)) == 1);
+}
+
+TEST_CASE("ring listing: a ring whose members cannot be looked at is unknown, and is not removed") {
+  ScratchRing scratch(memory::Backing::file);
+  REQUIRE(::chmod(scratch.directory().c_str(), 0777) == 0);
+  const auto status = in_forked_child([&] {
+    if (::geteuid() == 0 && ::setuid(65'534) != 0) {
+      return 1;
+    }
+    {
+      const auto owner = RingSpace::create(ticks_at(scratch.place()));
+    }
+    ::chmod(scratch.place().path("members").c_str(), 0);
+    std::string text;
+    if (find_ring(scratch.place())->state != FoundState::unknown) {
+      return 2;
+    }
+    return error_of([&] { remove_ring(scratch.place()); }, &text) == ErrorCode::wrong_state &&
+                   contains(text, "whether living members use it is not known")
+               ? 0
+               : 3;
+  });
+  CHECK(status.to_string() == "exited with 0");
 }
 
 TEST_CASE(

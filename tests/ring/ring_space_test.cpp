@@ -89,6 +89,16 @@ TEST_CASE("ring space: an arena is a third segment, written by the producer, rea
   CHECK(status == os::ExitStatus{.signalled = true, .code = SIGSEGV});
 }
 
+TEST_CASE("ring space: a heap ring has its arena on the heap") {
+  auto spec = ticks_at(memory::Place::heap());
+  spec.arena_bytes = 10'000;
+  const auto owner = RingSpace::create(spec);
+  const auto reader = owner.share();
+  CHECK(owner.arena().size() == 12'288);
+  owner.arena()[12'287] = std::byte{7};
+  CHECK(reader.arena()[12'287] == std::byte{7});
+}
+
 TEST_CASE("ring space: a reader cannot write what the producer writes") {
   ScratchRing scratch(memory::Backing::shm);
   const auto owner = RingSpace::create(ticks_at(scratch.place()));
@@ -269,6 +279,7 @@ TEST_CASE("ring space: a specification that cannot be is refused by the field th
   CHECK(contains(refused([](RingSpec& s) { s.members = 0; }), "number of members is 0"));
   CHECK(contains(refused([](RingSpec& s) { s.members = 127; }), "number of members is 127, the limit is 126"));
   CHECK(contains(refused([](RingSpec& s) { s.options.mode = 0444; }), "mode is 0444"));
+  CHECK(contains(refused([](RingSpec& s) { s.options.mode = 04600; }), "mode is 04600"));
   CHECK(contains(refused([](RingSpec& s) { s.options.mapping.prefault = true; }), "takes no wishes"));
   CHECK(contains(refused([](RingSpec& s) { s.arena_bytes = 1ULL << 40; }), "arena size is"));
 }

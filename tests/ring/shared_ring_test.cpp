@@ -291,3 +291,41 @@ TEST_CASE("shared_ring: close ends the wait of a reader that has read everything
   closing.join();
   CHECK(reader.poll([](std::uint64_t) {}).result == ReadResult::detached);
 }
+
+// T14
+TEST_CASE("shared_ring: stop() from another thread ends the wait of each handle, until resume()") {
+  SharedTestRing<std::uint64_t> ring(1);
+  auto producer = ring.producer();
+  auto reader = ring.reader(0);
+  auto lossy = ring.lossy(1);
+  const auto soon = deadline_after(monotonic_now(), std::chrono::seconds(20));
+  std::thread one([&] {
+    reader.stop();
+    lossy.stop();
+  });
+  CHECK(reader.wait(1, soon) == BarrierResult::stopped);
+  CHECK(lossy.wait(soon) == BarrierResult::stopped);
+  one.join();
+  reader.resume();
+  lossy.resume();
+  CHECK(producer.try_push(7) == ClaimResult::claimed);
+  CHECK(reader.wait(1, soon) == BarrierResult::reached);
+  CHECK(lossy.wait(soon) == BarrierResult::reached);
+  std::uint64_t first = 0;
+  std::thread two([&] { producer.stop(); });
+  CHECK(producer.claim(1, first, soon) == ClaimResult::stopped);
+  two.join();
+  producer.resume();
+  CHECK(reader.poll([](std::uint64_t) {}).count == 1);
+  CHECK(producer.claim(1, first, soon) == ClaimResult::claimed);
+}
+
+TEST_CASE("shared_ring: a reader that is assigned over leaves") {
+  SharedTestRing<std::uint64_t> ring(1);
+  auto producer = ring.producer();
+  auto reader = ring.reader(0);
+  CHECK(producer.try_push(1) == ClaimResult::claimed);
+  reader = ring.reader(1, {.from = JoinFrom::oldest});
+  CHECK(reader.poll([](std::uint64_t) {}).count == 1);
+  CHECK(producer.try_push(2) == ClaimResult::claimed); // the one before holds nothing back
+}

@@ -1,5 +1,6 @@
 // What an attach refuses, each difference by its own name. (T15)
 
+#include "../os/own_pid_namespace.hpp"
 #include "damaged_ring.hpp"
 
 #include "ringfleet/base/limits.hpp"
@@ -13,12 +14,12 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/stat.h>
 
 using namespace ringfleet;
 using namespace ringfleet::ring;
 using namespace ringfleet::ring::test;
+using ringfleet::test::passes_in_own_pid_namespace;
 
 TEST_CASE("attach: each difference from the expectation is refused by its own name") { // T15
   ScratchRing scratch(memory::Backing::shm);
@@ -348,21 +349,8 @@ TEST_CASE("attach: a ring of another user is refused unless that user is trusted
 TEST_CASE("attach: a process of another PID namespace is refused by name") {
   ScratchRing scratch(memory::Backing::shm);
   const auto owner = RingSpace::create(ticks_at(scratch.place()));
-  const auto status = in_forked_child([&] {
-    if (::unshare(CLONE_NEWPID) != 0) {
-      return 77;
-    }
-    // /proc is still the one of the outer namespace, where this grandchild can be seen.
-    return wait_for_child(fork_child([&] {
-             const auto attempt = attach(scratch.place());
-             return attempt.code == ErrorCode::wrong_state && contains(attempt.text, "belongs to PID namespace") ? 0
-                                                                                                                 : 1;
-           }))
-        .code;
-  });
-  if (status.code == 77) {
-    MESSAGE("SKIPPED: this user may not make a PID namespace");
-    return;
-  }
-  CHECK(status.to_string() == "exited with 0");
+  CHECK(passes_in_own_pid_namespace([&] {
+    const auto attempt = attach(scratch.place());
+    return attempt.code == ErrorCode::wrong_state && contains(attempt.text, "belongs to PID namespace");
+  }));
 }

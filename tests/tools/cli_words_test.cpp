@@ -46,7 +46,7 @@ TEST_CASE("cli: --help lists every command and every exit code") {
       "  show MODULE                 show one module: methods, version, hash, runners\n"
       "  call MODULE METHOD [INPUT]  call a method and print the reply bytes\n"
       "  reload MODULE [PATH]        replace a module's code under load, without failing a call\n"
-      "  segments ACTION [NAME]      list rings in shared memory and files (ls), remove what dead owners left (rm)\n"
+      "  segments ACTION [NAME]      list rings and the counter files of channels (ls), remove what dead owners left (rm)\n"
       "\n"
       "options\n"
       "  -h, --help           show this help\n"));

@@ -129,7 +129,9 @@ struct BasicFrameSubscriber<Kind>::State {
     if constexpr (Kind::role == ring::MemberRole::lossy) {
       return reader->lost() + taken_back;
     } else {
-      return reader->missed() + taken_back;
+      // The beginning of a message in fragments may have gone with who had this id before.
+      const auto rest_only = hot && membership.is_resumed() ? hot->reader.counts().fragments_lost : 0;
+      return reader->missed() + taken_back + rest_only;
     }
   }
 

@@ -13,13 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- totals: ./dev totals -->\n", "<!-- end of totals -->\n"
 
 ROWS = (
-    ("boundaries", "instruction boundaries at which a process was killed", "tests/kill"),
+    ("boundaries", "instruction boundaries at which the death of a process was tried", "tests/kill"),
     ("images", "different memory images left by that, each recovered and judged", "tests/kill"),
     ("flips", "instructions of readers after which what they read was changed", "tests/kill"),
     ("executions", "interleavings explored, with deaths and delayed stores", "tests/explore"),
     ("model_states", "states of protocol models, searched to the end", "tests/model"),
     ("syscall_cases", "system calls that failed or were the last", "tests/syscalls"),
-    ("crashes", "processes killed at random under load, with nothing lost and nothing left", "tests/soak"),
+    ("crashes", "processes killed at random under load, nothing lost and nothing left over", "tests/soak"),
     ("fuzz_executions", "hostile inputs", "tests/fuzz"),
     ("model_mutants", "mutants of models noticed", "tests/model"),
 )

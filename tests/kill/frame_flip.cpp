@@ -96,8 +96,9 @@ public:
   std::optional<ring::SharedProducer<Unit>> producer; // leaves before its memory goes
 };
 
-// Messages of each form, as far as the ring takes them: at the end of the ring, in fragments, lent.
-enum class Content : std::uint8_t { small, wrapping, fragments, lent };
+// Messages of each form, as far as the ring takes them: at the end of the ring, in fragments, lent; or such that one
+// byte more is one block more, when what is published is known because only the headers lie.
+enum class Content : std::uint8_t { small, wrapping, fragments, lent, exact };
 
 template <class Ring>
 class FrameVictim : public Victim {
@@ -106,7 +107,9 @@ public:
 
   std::vector<Field> fields() override {
     std::vector<Field> fields;
-    ring_.add_fields(fields);
+    if (!only_headers_lie_) {
+      ring_.add_fields(fields);
+    }
     // The headers of all records, and of those with a structure the words behind.
     const std::size_t words = is_structured_ ? 5 : 2;
     for (auto position = first_; position != ring_.producer_end();) {
@@ -126,6 +129,7 @@ protected:
   // When the reader is there.
   void fill(Content content) {
     is_structured_ = content == Content::fragments || content == Content::lent;
+    only_headers_lie_ = content == Content::exact;
     // An arena has one writer.
     constexpr bool lends = std::is_same_v<Ring, OneProducer<FrameBlock>>;
     FrameWriter<std::remove_reference_t<decltype(*ring_.producer)>> writer(
@@ -143,6 +147,10 @@ protected:
       write(100);
       break;
     case Content::fragments: write(200); break;
+    case Content::exact:
+      write(2 * block_bytes - record_header_bytes);
+      write(block_bytes - record_header_bytes);
+      break;
     case Content::lent:
       if (auto loan = writer.loan(200)) {
         (void)loan.commit(200);
@@ -155,6 +163,11 @@ protected:
   [[nodiscard]] std::string check(const View& view, bool is_copy) {
     sum_ += touch(view.bytes);
     const bool is_in_place = ring_.units.holds(view.bytes) || arena_.holds(view.bytes);
+    const auto* const published_end =
+        &ring_.units.template at<std::byte>() + block_bytes * (ring_.producer_end() - first_);
+    if (only_headers_lie_ && is_in_place && view.bytes.data() + view.bytes.size() > published_end) {
+      return "a message that is longer than what was published";
+    }
     if (is_in_place) {
       return is_copy ? "a copy that is none" : "";
     }
@@ -164,6 +177,7 @@ protected:
   Ring ring_;
   std::uint64_t first_;
   bool is_structured_ = false;
+  bool only_headers_lie_ = false;
   Guarded arena_{arena_bytes};
   LoanArena<> loans_{arena_.bytes()};
   LoanViews views_;
@@ -284,6 +298,7 @@ int main(int argc, char** argv) {
       attacks.push_back(attack_on<Shared>(fmt::format("reader of many producers, {} messages", what), content, first));
     }
   }
+  attacks.push_back(attack_on<Reliable>("reliable reader, headers alone lie", Content::exact, std::uint64_t{16}));
   attacks.push_back(attack_on<RingVictim>("readers of a ring of slots", std::uint64_t{16}));
   return flip_main(argc, argv, "flip_frame", attacks);
 }

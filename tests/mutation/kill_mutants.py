@@ -1,4 +1,4 @@
-"""Mistakes seen by whoever is killed at every instruction."""
+"""Mistakes seen by whoever is killed at every instruction, or whose memory changes at every instruction."""
 
 from mutant import Mutant, Proof
 
@@ -8,6 +8,8 @@ shared_kills = Proof("tests/kill/stepkill_shared_ring", ("shared_ring_stepkill.c
 frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
 call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
 counter_kills = Proof("tests/kill/stepkill_counter", ("counter_stepkill.cpp", *stepkill), is_doctest=False)
+flips = ("flip.cpp", "intrusion.cpp", "watchdog.cpp")
+frame_flips = Proof("tests/kill/flip_frame", ("frame_flip.cpp", *flips), is_doctest=False)
 
 KILLED = [
     Mutant("kill.gate_gone_before_position_kept", "swap", "ring/member_protocol.hpp",
@@ -36,4 +38,8 @@ KILLED = [
     Mutant("kill.owner_shown_before_its_start_time", "swap", "counter/counter_protocol.hpp",
            "  A::store_relaxed(owner.start_time_ticks, start_time_ticks);\n", "  A::store_release(owner.pid, pid);\n"
            "  A::store_relaxed(owner.start_time_ticks, start_time_ticks);\n", counter_kills),
+    # Seen by a reader whose memory changes between two of its instructions.
+    Mutant("kill.flip_length_not_checked", "check", "frame/record.hpp",
+           "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",
+           "  if (blocks > to_wrap || blocks > blocks_max) {", frame_flips),
 ]

@@ -162,16 +162,14 @@ protected:
   // In place in the ring or in the arena; or in memory of the reader, of which we know how much there is.
   [[nodiscard]] std::string check(const View& view, bool is_copy) {
     sum_ += touch(view.bytes);
-    const bool is_in_place = ring_.units.holds(view.bytes) || arena_.holds(view.bytes);
-    const auto* const published_end =
-        &ring_.units.template at<std::byte>() + block_bytes * (ring_.producer_end() - first_);
-    if (only_headers_lie_ && is_in_place && view.bytes.data() + view.bytes.size() > published_end) {
+    if (!ring_.units.holds(view.bytes) && !arena_.holds(view.bytes)) {
+      return view.bytes.size() <= max_message ? "" : "a message larger than this reader takes";
+    }
+    const auto* const end = &ring_.units.template at<std::byte>() + block_bytes * (ring_.producer_end() - first_);
+    if (only_headers_lie_ && view.bytes.data() + view.bytes.size() > end) {
       return "a message that is longer than what was published";
     }
-    if (is_in_place) {
-      return is_copy ? "a copy that is none" : "";
-    }
-    return view.bytes.size() <= max_message ? "" : "a message larger than this reader takes";
+    return is_copy ? "a copy that is none" : "";
   }
 
   Ring ring_;
@@ -220,17 +218,14 @@ public:
     fill(content);
   }
   std::string read() override {
+    std::string wrong;
     auto result = ReadResult::message;
-    for (std::uint64_t i = 0; i < slots && result != ReadResult::empty; ++i) {
+    for (std::uint64_t i = 0; i < slots && result != ReadResult::empty && wrong.empty(); ++i) {
       View view;
       result = frames_.read(view);
-      if (result == ReadResult::message) {
-        if (auto wrong = check(view, true); !wrong.empty()) {
-          return wrong;
-        }
-      }
+      wrong = result == ReadResult::message ? check(view, true) : "";
     }
-    return {};
+    return wrong;
   }
 
 private:

@@ -190,3 +190,20 @@ TEST_CASE("ladder: who is alone on a processor does not spin, who shares one spi
   CHECK(ladder_for(1, 4).spins < ladder_for(4, 4).spins);
   CHECK(ladder_for(1, 4).yields != 0);
 }
+
+TEST_CASE("ladder: looking less often leaves the climb as long as it was") {
+  const LadderSteps steps{.spins = 12, .yields = 5};
+  unsigned looks = 0;
+  const auto never_ready = [&] {
+    ++looks;
+    return false;
+  };
+  CHECK_FALSE(climb(steps, never_ready));
+  CHECK(looks == 12 + 1 + 5);
+  looks = 0;
+  CHECK_FALSE(climb<3>(steps, never_ready));
+  CHECK(looks == 12 / 3 + 1 + 5);
+  looks = 0;
+  CHECK_FALSE(climb<3>(LadderSteps{}, never_ready));
+  CHECK(looks == 1);
+}

@@ -10,13 +10,13 @@
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/call/lane_caller.hpp"
 #include "ringfleet/call/lane_fate.hpp"
+#include "ringfleet/call/lane_ladder.hpp"
 #include "ringfleet/call/wait_mode.hpp"
 #include "ringfleet/frame/arena.hpp"
 #include "ringfleet/frame/arena_views.hpp"
 #include "ringfleet/memory/obituary.hpp"
 #include "ringfleet/os/host.hpp"
 #include "ringfleet/ring/parking.hpp"
-#include "ringfleet/ring/wait_ladder.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -228,7 +228,7 @@ private:
   std::uint32_t dead_ = 0;
   LaneFates fates_; // written before dead_
   frame::ArenaViews reply_arenas_;
-  ring::AdaptiveLadder ladder_;
+  LaneLadder ladder_;
 
   mutable Mutex arena_mutex_;
   frame::ArenaSet request_arenas_;

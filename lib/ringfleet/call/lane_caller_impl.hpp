@@ -126,6 +126,7 @@ Polled LaneCaller<A>::poll(std::uint64_t position, const frame::ArenaViews& aren
     const bool first_lap = stamp == 0 && position - first_position_ < shape_.slots;
     return previous_lap || first_lap ? Polled::pending : Polled::bad_reply;
   }
+  fetch_ahead(position);
   const auto payload = A::load_relaxed(header.payload);
   const auto bytes = A::load_relaxed(header.payload_bytes);
   const auto status = A::load_relaxed(header.status);

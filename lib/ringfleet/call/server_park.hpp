@@ -4,9 +4,9 @@
 // uses it. With a spin lane among them it never sleeps.
 
 #include "ringfleet/base/clock.hpp"
+#include "ringfleet/call/lane_ladder.hpp"
 #include "ringfleet/call/server_lane.hpp"
 #include "ringfleet/os/host.hpp"
-#include "ringfleet/ring/wait_ladder.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -50,7 +50,7 @@ private:
   std::vector<BasicServerLane<A>*> lanes_;
   std::vector<os::FutexWord> words_;
   bool spins_ = false;
-  ring::AdaptiveLadder ladder_;
+  LaneLadder ladder_;
 };
 
 extern template class BasicServerPark<Atomics>;

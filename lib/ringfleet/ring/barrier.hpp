@@ -117,7 +117,7 @@ private:
   }
 
   BarrierOptions options_;
-  AdaptiveLadder ladder_;
+  AdaptiveLadder<> ladder_;
   std::unique_ptr<StopWord> stop_;
 };
 

@@ -4,9 +4,10 @@
 // each rung is depends on the machine: with one core a spinning waiter only keeps the producer from running, so there
 // it parks at once.
 //
-// The pause between two looks is part of the speed: a reader that looks without it takes the lines away from the writer
-// between two of its stores. Measured on a lane (64 bytes in and out, two processes): 1.2 to 2 times the bounce of a
-// line without the pause, about once with it.
+// The pause between two looks is part of the speed: a reader that looks too often takes the lines away from the writer
+// between two of its stores, and the writer has to fetch them back; one that looks too seldom sees late what has come.
+// A stream wants short pauses (its reader is rarely ahead of the writer), question and answer longer ones: see
+// call/lane_ladder.hpp.
 
 #include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/clock.hpp"
@@ -17,7 +18,7 @@
 namespace ringfleet::ring {
 
 struct LadderSteps {
-  std::uint32_t spins = 0;  // looks with a pause after each
+  std::uint32_t spins = 0;  // pauses of the core, with a look before each, or before every few
   std::uint32_t yields = 0; // looks after giving up the core
 };
 
@@ -38,13 +39,15 @@ void yield_core() noexcept;
 
 // Climbs until ready() says true (returns true) or the ladder ends (returns false: park, or begin again). Reads no
 // clock; enters the kernel on the last rung only.
-template <class Ready>
+template <std::uint32_t pauses_between_looks = 1, class Ready>
 [[nodiscard]] bool climb(const LadderSteps& steps, Ready&& ready) {
-  for (std::uint32_t i = 0; i <= steps.spins; ++i) {
+  for (std::uint32_t spin = 0; spin <= steps.spins; spin += pauses_between_looks) {
     if (ready()) {
       return true;
     }
-    pause_core();
+    for (std::uint32_t i = 0; i < pauses_between_looks; ++i) {
+      pause_core();
+    }
   }
   for (std::uint32_t i = 0; i < steps.yields; ++i) {
     yield_core();
@@ -60,6 +63,7 @@ template <class Ready>
 // climbed: two peers that park on each other make every wait as long as two wakes, and would never get out of it if
 // only a success lengthened the ladder. Any thread; the measure is a hint, and a lost update only delays the
 // adaptation.
+template <std::uint32_t pauses_between_looks = 1>
 class AdaptiveLadder {
 public:
   explicit AdaptiveLadder(const LadderSteps& full) noexcept : full_(full) {}
@@ -70,7 +74,8 @@ public:
       return ready();
     }
     const auto shift = Atomics::load_relaxed(shift_);
-    const bool found = ring::climb(LadderSteps{full_.spins >> shift, full_.yields >> shift}, ready);
+    const bool found =
+        ring::climb<pauses_between_looks>(LadderSteps{full_.spins >> shift, full_.yields >> shift}, ready);
     if (found && shift > 0) {
       lengthen(shift);
     }

@@ -1,11 +1,9 @@
 // Rings of many producers, killed after each instruction: claims, commits, aborts, behind claims of others that are
 // dead already, and what survivors do about it. faults 2, 3, 4, 7, 39.
 
-#include "ring_memory.hpp"
 #include "ringfleet/ring/shared_owners.hpp"
 #include "ringfleet/ring/shared_reader.hpp"
-#include "ringfleet/ring/shared_ring.hpp"
-#include "ringfleet/ring/shared_sequencer.hpp"
+#include "shared_ring_memory.hpp"
 #include "stepkill.hpp"
 
 #include <optional>
@@ -17,30 +15,8 @@ using namespace ringfleet::kill;
 
 namespace {
 
-using ring::ClaimResult;
 using Sequencer = ring::SharedSequencer<>;
 using SharedReader = ring::SharedReader<Message>;
-
-struct SharedBytes {
-  ring::SharedLines shared;
-  ring::OwnerTable owners;
-  std::array<std::uint64_t, ring_lines> evicted;
-  ring::Sequence joins;
-  std::array<ring::ReaderLines, ring_lines> readers;
-  std::array<std::uint64_t, ring_slots> descriptors;
-  std::array<Message, ring_slots> slots;
-
-  ring::SharedRingMemory<Message> ring() { return {shared, owners, descriptors, evicted, joins, readers, slots}; }
-  void format(std::uint64_t first_position) {
-    new (this) SharedBytes{};
-    ring::format_ring(ring(), first_position);
-  }
-};
-
-// Identities are owner numbers here, too; 1 dies now, 3 has died before.
-constexpr std::uint32_t dying = 1;
-constexpr std::uint32_t survivor = 2;
-constexpr std::uint32_t long_dead = 3;
 
 struct Shape {
   std::uint64_t position;
@@ -49,22 +25,6 @@ struct Shape {
   bool aborts = false;
   bool behind_a_dead_claim = false;
 };
-
-std::uint64_t publish(SharedBytes& memory, Sequencer& sequencer, std::uint64_t count, bool aborts = false) {
-  std::uint64_t first = 0;
-  if (sequencer.try_claim(count, first) != ClaimResult::claimed) {
-    return 0;
-  }
-  for (auto position = first; position != first + count; ++position) {
-    memory.slots[position % ring_slots] = Message::of(position);
-  }
-  if (aborts) {
-    sequencer.abort(first, count);
-  } else {
-    sequencer.commit(first, count);
-  }
-  return count;
-}
 
 class Publishing : public World {
 public:

@@ -5,6 +5,8 @@ from mutant import Mutant, Proof
 stepkill = ("stepkill.cpp", "stepper.cpp", "watchdog.cpp")
 ring_kills = Proof("tests/kill/stepkill_ring", ("ring_stepkill.cpp", *stepkill), is_doctest=False)
 shared_kills = Proof("tests/kill/stepkill_shared_ring", ("shared_ring_stepkill.cpp", *stepkill), is_doctest=False)
+shared_reader_kills = Proof("tests/kill/stepkill_shared_reader", ("shared_reader_stepkill.cpp", *stepkill), is_doctest=False)
+shared_lossy_kills = Proof("tests/kill/stepkill_shared_lossy", ("shared_lossy_stepkill.cpp", *stepkill), is_doctest=False)
 frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
 call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
 counter_kills = Proof("tests/kill/stepkill_counter", ("counter_stepkill.cpp", *stepkill), is_doctest=False)
@@ -38,6 +40,38 @@ KILLED = [
     Mutant("kill.owner_shown_before_its_start_time", "swap", "counter/counter_protocol.hpp",
            "  A::store_relaxed(owner.start_time_ticks, start_time_ticks);\n", "  A::store_release(owner.pid, pid);\n"
            "  A::store_relaxed(owner.start_time_ticks, start_time_ticks);\n", counter_kills),
+    # Readers of rings with many producers.
+    Mutant("kill.shared_reader_begins_before_its_gate", "swap", "ring/shared_reader_sequencer.hpp",
+           "    if (begin != first_shown_) {\n      gate_.advance(begin);\n    }\n    gate_.begun();",
+           "    gate_.begun();\n    if (begin != first_shown_) {\n      gate_.advance(begin);\n    }", shared_reader_kills),
+    Mutant("kill.latest_is_behind_a_dead_claim", "value", "ring/shared_reader_sequencer.hpp",
+           "      const auto unfinished = first_unfinished<A>(lines_);",
+           "      const auto unfinished = latest_claim<A>(lines_).end();", shared_reader_kills),
+    Mutant("kill.oldest_is_within_a_claim", "value", "ring/shared_claims.hpp",
+           "  return next_claim<A>(lines, walk_begin(safe, latest, lines.capacity()), latest).begin;",
+           "  return walk_begin(safe, latest, lines.capacity());", shared_reader_kills),
+    Mutant("kill.shared_reader_is_not_told_what_it_missed", "value", "ring/shared_reader_sequencer.hpp",
+           "      missed_ = is_before(options.position, oldest) ? oldest - options.position : 0;\n", "",
+           shared_reader_kills),
+    Mutant("kill.shared_reader_comes_back_within_a_claim", "value", "ring/shared_reader_sequencer.hpp",
+           "      begin = claim_holding<A>(lines_, options.position, oldest);",
+           "      begin = is_before(options.position, oldest) ? oldest : options.position;", shared_reader_kills),
+    Mutant("kill.shared_reader_stops_at_the_aborted", "help", "ring/shared_reader_sequencer.hpp",
+           "    position_ = seen_ = walked_ = claim.end();\n    gate_.advance(walked_);\n    return true;",
+           "    return false;", shared_reader_kills),
+    Mutant("kill.gate_not_left", "order", "ring/gate.hpp",
+           "    A::store_release(line_->began, std::uint64_t{0});\n    line_->gate.template publish<A>(no_reader);",
+           "    A::store_release(line_->began, std::uint64_t{0});", shared_reader_kills),
+    Mutant("kill.follower_ahead_of_the_followed", "check", "ring/followed.hpp",
+           "      } else if (is_before(gate, least)) {\n        least = gate;\n      }\n    };", "      }\n    };",
+           shared_reader_kills),
+    Mutant("kill.lossy_reader_holds_back", "value", "ring/shared_lossy_sequencer.hpp",
+           "!gate.take(lines.readers[line], lossy_reader)", "!gate.take(lines.readers[line], reader->position())",
+           shared_lossy_kills),
+    Mutant("kill.lossy_line_not_left", "order", "ring/shared_lossy_sequencer.hpp",
+           "      own_->gate.template publish<A>(no_reader);", "", shared_lossy_kills),
+    Mutant("kill.lossy_loss_not_counted", "value", "ring/shared_lossy_sequencer.hpp",
+           "    lost_ += gap;\n", "", shared_lossy_kills),
     # Seen by a reader whose memory changes between two of its instructions.
     Mutant("kill.flip_length_not_checked", "check", "frame/record.hpp",
            "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",

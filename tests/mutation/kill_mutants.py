@@ -7,6 +7,7 @@ ring_kills = Proof("tests/kill/stepkill_ring", ("ring_stepkill.cpp", *stepkill),
 shared_kills = Proof("tests/kill/stepkill_shared_ring", ("shared_ring_stepkill.cpp", *stepkill), is_doctest=False)
 shared_reader_kills = Proof("tests/kill/stepkill_shared_reader", ("shared_reader_stepkill.cpp", *stepkill), is_doctest=False)
 shared_lossy_kills = Proof("tests/kill/stepkill_shared_lossy", ("shared_lossy_stepkill.cpp", *stepkill), is_doctest=False)
+shared_loan_kills = Proof("tests/kill/stepkill_shared_loan", ("shared_loan_stepkill.cpp", *stepkill), is_doctest=False)
 frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
 call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
 counter_kills = Proof("tests/kill/stepkill_counter", ("counter_stepkill.cpp", *stepkill), is_doctest=False)
@@ -72,6 +73,28 @@ KILLED = [
            "      own_->gate.template publish<A>(no_reader);", "", shared_lossy_kills),
     Mutant("kill.lossy_loss_not_counted", "value", "ring/shared_lossy_sequencer.hpp",
            "    lost_ += gap;\n", "", shared_lossy_kills),
+    # Arenas that are taken, and lent from.
+    Mutant("kill.heir_of_an_arena_begins_anew", "help", "frame/frame_writer.hpp",
+           "      options.arena->resume(source_.published());\n", "", shared_loan_kills),
+    Mutant("kill.lent_not_stated", "order", "frame/loan_arena.hpp",
+           "    push({next_, begin, State::open});\n    state_lent();", "    push({next_, begin, State::open});",
+           shared_loan_kills),
+    Mutant("kill.arena_of_the_living_taken", "check", "ring/shared_lenders.hpp",
+           "      if (from_the_dead ? holder == 0 || !is_dead(holder) : holder != 0) {",
+           "      if (from_the_dead ? holder == 0 : holder != 0) {", shared_loan_kills),
+    Mutant("kill.loan_published_before_its_record", "swap", "frame/frame_writer.hpp",
+           "    auto& block = source_.block(first);\n    store_header<A>(block, header_of(first, RecordForm::loan,",
+           "    source_.finish(first, 1, 1);\n    auto& block = source_.block(first);\n"
+           "    store_header<A>(block, header_of(first, RecordForm::loan,", shared_loan_kills),
+    Mutant("kill.loan_committed_without_room", "check", "frame/frame_writer.hpp",
+           "    if (result != ring::ClaimResult::claimed) {\n      return refused(result);\n    }\n"
+           "    auto& block = source_.block(first);\n    store_header<A>(block, header_of(first, RecordForm::loan,",
+           "    auto& block = source_.block(first);\n    store_header<A>(block, header_of(first, RecordForm::loan,",
+           shared_loan_kills),
+    Mutant("kill.loan_given_up_is_published", "value", "frame/frame_writer.hpp",
+           "  void cancel_loan(std::uint64_t ticket) noexcept { options_.arena->give_up(ticket); }",
+           "  void cancel_loan(std::uint64_t ticket) noexcept { (void)commit_loan(ticket, 0, 1, {}, 0); }",
+           shared_loan_kills),
     # Seen by a reader whose memory changes between two of its instructions.
     Mutant("kill.flip_length_not_checked", "check", "frame/record.hpp",
            "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <string_view>
 #include <unordered_map>
@@ -182,6 +184,26 @@ std::string stepkill(const Scenario& scenario, const StepkillOptions& options, T
   return wrong.empty() ? wrong : scenario.name + ": " + wrong;
 }
 
+std::uint64_t recoveries_wanted(std::uint64_t usual) {
+  const char* const text = std::getenv("RINGFLEET_STEPKILL");
+  const bool wants_all = text != nullptr && std::string_view(text) == "all";
+  return wants_all ? std::numeric_limits<std::uint64_t>::max() : test::rounds_or(usual);
+}
+
+int report(const char* program, const Totals& totals, const StepkillOptions& options) {
+  const auto recoveries = options.recoveries_max == std::numeric_limits<std::uint64_t>::max()
+                              ? std::string("all recoveries")
+                              : fmt::format("at most {} recoveries a scenario", options.recoveries_max);
+  std::fputs(fmt::format("{}: {} instruction boundaries in {} scenarios, {} distinct images, {} recoveries stepped: "
+                         "0 lost, 0 stuck ({}, seed {})\n"
+                         "totals: boundaries={} scenarios={} images={} recoveries={}\n",
+                         program, totals.boundaries, totals.scenarios, totals.images, totals.recoveries, recoveries,
+                         options.seed, totals.boundaries, totals.scenarios, totals.images, totals.recoveries)
+                 .c_str(),
+             stdout);
+  return totals.scenarios == 0 ? 1 : 0;
+}
+
 int stepkill_main(int argc, char** argv, const char* program, const std::vector<Scenario>& scenarios,
                   std::uint64_t recoveries_max) {
   if (!may_step()) {
@@ -189,7 +211,7 @@ int stepkill_main(int argc, char** argv, const char* program, const std::vector<
     return 77;
   }
   const std::string_view wanted = argc > 1 ? argv[1] : "";
-  const StepkillOptions options{.seed = test::seed_or(1), .recoveries_max = test::rounds_or(recoveries_max)};
+  const StepkillOptions options{.seed = test::seed_or(1), .recoveries_max = recoveries_wanted(recoveries_max)};
   begin_watch();
   Totals totals;
   // Sanitizers make every step dear: one scenario of so many, another one with another seed.
@@ -203,15 +225,7 @@ int stepkill_main(int argc, char** argv, const char* program, const std::vector<
       return 1;
     }
   }
-  std::fputs(fmt::format("{}: {} instruction boundaries in {} scenarios, {} distinct images, {} recoveries stepped: "
-                         "0 lost, 0 stuck (at most {} recoveries a scenario, seed {})\n"
-                         "totals: boundaries={} scenarios={} images={} recoveries={}\n",
-                         program, totals.boundaries, totals.scenarios, totals.images, totals.recoveries,
-                         options.recoveries_max, options.seed, totals.boundaries, totals.scenarios, totals.images,
-                         totals.recoveries)
-                 .c_str(),
-             stdout);
-  return totals.scenarios == 0 ? 1 : 0;
+  return report(program, totals, options);
 }
 
 } // namespace ringfleet::kill

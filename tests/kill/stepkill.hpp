@@ -29,6 +29,11 @@ struct StepkillOptions {
 // Adds to `totals`. Answers what went wrong first, with the instruction and what the memory looked like; or nothing.
 [[nodiscard]] std::string stepkill(const Scenario& scenario, const StepkillOptions& options, Totals& totals);
 
+// As many as usual; with RINGFLEET_STEPKILL=all every one, with RINGFLEET_TEST_ROUNDS so many.
+[[nodiscard]] std::uint64_t recoveries_wanted(std::uint64_t usual);
+// What was done, for a person and for programs. Answers the exit code: it is a failure when that was nothing.
+int report(const char* program, const Totals& totals, const StepkillOptions& options);
+
 // A whole program: all scenarios, or those whose name contains the first argument. Prints what was done; answers the
 // exit code, 77 when nobody may be stepped here.
 int stepkill_main(int argc, char** argv, const char* program, const std::vector<Scenario>& scenarios,

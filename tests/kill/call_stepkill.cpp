@@ -296,5 +296,5 @@ std::vector<Scenario> scenarios() {
 } // namespace
 
 int main(int argc, char** argv) {
-  return stepkill_main(argc, argv, "stepkill_call", scenarios(), 10);
+  return stepkill_main(argc, argv, "stepkill_call", scenarios());
 }

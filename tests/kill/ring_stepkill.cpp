@@ -281,5 +281,5 @@ std::vector<Scenario> scenarios() {
 } // namespace
 
 int main(int argc, char** argv) {
-  return stepkill_main(argc, argv, "stepkill_ring", scenarios(), 40);
+  return stepkill_main(argc, argv, "stepkill_ring", scenarios());
 }

@@ -193,5 +193,5 @@ std::vector<Scenario> scenarios() {
 } // namespace
 
 int main(int argc, char** argv) {
-  return stepkill_main(argc, argv, "stepkill_shared_ring", scenarios(), 20);
+  return stepkill_main(argc, argv, "stepkill_shared_ring", scenarios());
 }

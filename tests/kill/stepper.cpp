@@ -106,6 +106,16 @@ Stepper::Stop Stepper::go_on(int request) {
   }
 }
 
+bool Stepper::is_at_system_call() const {
+#ifdef __x86_64__
+  constexpr long syscall_instruction = 0x050f;
+  const long at = ::ptrace(PTRACE_PEEKUSER, pid_, instruction_pointer_offset, nullptr);
+  return (::ptrace(PTRACE_PEEKTEXT, pid_, at, nullptr) & 0xffff) == syscall_instruction;
+#else
+  return false;
+#endif
+}
+
 std::uint64_t Stepper::place() const {
 #ifdef __x86_64__
   const long at = ::ptrace(PTRACE_PEEKUSER, pid_, instruction_pointer_offset, nullptr);

@@ -41,6 +41,8 @@ public:
   [[nodiscard]] Stop step(); // one instruction; one of a repeated string instruction
   [[nodiscard]] Stop run();  // to the next mark
 
+  // The next instruction is a system call.
+  [[nodiscard]] bool is_at_system_call() const;
   // After `ended`: the signal; 0 when the child has exited.
   [[nodiscard]] int cause() const { return cause_; }
   // Where the child stands, as addr2line -e wants it.

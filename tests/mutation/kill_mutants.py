@@ -8,6 +8,13 @@ shared_kills = Proof("tests/kill/stepkill_shared_ring", ("shared_ring_stepkill.c
 shared_reader_kills = Proof("tests/kill/stepkill_shared_reader", ("shared_reader_stepkill.cpp", *stepkill), is_doctest=False)
 shared_lossy_kills = Proof("tests/kill/stepkill_shared_lossy", ("shared_lossy_stepkill.cpp", *stepkill), is_doctest=False)
 shared_loan_kills = Proof("tests/kill/stepkill_shared_loan", ("shared_loan_stepkill.cpp", *stepkill), is_doctest=False)
+
+
+def attach_kills(scenario, *linked):
+    return Proof("tests/kill/stepkill_attach", ("attach_stepkill.cpp", *stepkill), linked, is_doctest=False,
+                 arguments=(scenario,))
+
+
 frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
 call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
 counter_kills = Proof("tests/kill/stepkill_counter", ("counter_stepkill.cpp", *stepkill), is_doctest=False)
@@ -95,6 +102,27 @@ KILLED = [
            "  void cancel_loan(std::uint64_t ticket) noexcept { options_.arena->give_up(ticket); }",
            "  void cancel_loan(std::uint64_t ticket) noexcept { (void)commit_loan(ticket, 0, 1, {}, 0); }",
            shared_loan_kills),
+    # Rings that are files.
+    Mutant("kill.ring_appears_before_its_members", "swap", "ring/ring_space_create.cpp",
+           "    parts->member_segment = members.appear();\n    appeared.push_back(detail::members_part);\n"
+           "    if (arena != nullptr) {\n      parts->arena_segment = arena->appear();\n"
+           "      appeared.push_back(detail::arena_part);\n    }\n    parts->ring_segment = ring.appear();\n",
+           "    parts->ring_segment = ring.appear();\n    parts->member_segment = members.appear();\n"
+           "    if (arena != nullptr) {\n      parts->arena_segment = arena->appear();\n    }\n",
+           attach_kills("make a ring", "ring/ring_space_create.cpp")),
+    Mutant("kill.members_go_before_their_ring", "swap", "ring/detail/ring_family.cpp",
+           "{std::string_view{}, members_part, arena_part}", "{members_part, std::string_view{}, arena_part}",
+           attach_kills("replace a ring", "ring/detail/ring_family.cpp")),
+    Mutant("kill.owner_shown_before_it_is_filled", "swap", "ring/owner_line.hpp",
+           "  A::step(\"owner.absent\");",
+           "  A::step(\"owner.absent\");\n  A::store_release(line.word, owner_word(owner.generation, owner.state));",
+           attach_kills("continue a ring", "ring/ring_space_create.cpp")),
+    Mutant("kill.place_of_a_reclaimer_lost", "check", "ring/member_protocol.hpp",
+           "      case MemberState::reclaiming: (void)exchange(line, word, word.with(MemberState::kept)); break;",
+           "      case MemberState::reclaiming: (void)exchange(line, word, word.with(MemberState::free)); break;",
+           attach_kills("attach and read")),
+    Mutant("kill.dead_newcomer_not_described", "help", "ring/shared_claims.hpp",
+           "  (void)describe<A>(lines, latest);\n  std::uint64_t aborted = 0;", "  std::uint64_t aborted = 0;", attach_kills("attach as another")),
     # Seen by a reader whose memory changes between two of its instructions.
     Mutant("kill.flip_length_not_checked", "check", "frame/record.hpp",
            "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",

@@ -12,6 +12,7 @@ class Proof:
     linked: tuple = ()  # files of lib/ringfleet that hold the changed code as the program is linked with it
     preset: str = "plain"  # "tsan": the build folder of ThreadSanitizer
     is_doctest: bool = True  # with tests/main.cpp; else one of its own
+    arguments: tuple = ()  # what of the program is run
 
 
 @dataclass(frozen=True)

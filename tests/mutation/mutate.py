@@ -97,6 +97,7 @@ def try_mutant(mutant, build):
         sources = (*mutant.proof.sources, main) if mutant.proof.is_doctest else mutant.proof.sources
         outputs = [build.object_of(target, source) for source in sources]
         outputs += [build.object_of_ours(source) for source in mutant.proof.linked]
+        changed_object = build.object_of_ours(mutant.file) if mutant.file.endswith(".cpp") else None
         for number, output in enumerate(outputs):
             entry = build.compile[output]
             command = shlex.split(entry["command"])
@@ -106,6 +107,8 @@ def try_mutant(mutant, build):
                 command[command.index(flag) + 1] = made + ".d"
             first = next(place for place, word in enumerate(command) if word.startswith("-"))
             command[first:first] = [f"-I{overlay}"]
+            if output == changed_object:
+                command[-1] = str(changed)
             result = run(command, build.folder)
             if result.returncode != 0:
                 raise Unusable(f"{mutant.name} does not compile\n{result.stdout[-2000:]}")
@@ -119,8 +122,9 @@ def try_mutant(mutant, build):
             raise Unusable(f"{mutant.name}: cannot link {target}\n{result.stdout[-2000:]}")
         environment = {"TSAN_OPTIONS": "halt_on_error=1", **os.environ}
         # A group of its own: what a failed test has forked goes with it.
-        child = subprocess.Popen([program, *(["--abort-after=1"] if mutant.proof.is_doctest else [])], cwd=scratch, env=environment,
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        arguments = [*(["--abort-after=1"] if mutant.proof.is_doctest else []), *mutant.proof.arguments]
+        child = subprocess.Popen([program, *arguments], cwd=scratch, env=environment, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, start_new_session=True)
         try:
             status = child.wait(HANG_SECONDS)
         except subprocess.TimeoutExpired:

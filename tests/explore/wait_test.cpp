@@ -32,6 +32,7 @@ TEST_CASE("ring, explored: producer and reader never sleep on what the other has
   walk<RingWaitWorld>("1p2c", {.readers = 2}, {.preemptions = 1, .deaths = 0, .delays = 1});
   walk<RingWaitWorld>("1p1c, joins late", {.joins_late = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
   walk<RingWaitWorld>("1p2c, leaves", {.readers = 2, .leaves = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
+  walk<RingWaitWorld>("pipeline of 2", {.readers = 2, .follows = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
   roam<RingWaitWorld>("1p3c, joins late", {.readers = 3, .capacity = 2, .messages = 5, .joins_late = true},
                       {.preemptions = 6, .deaths = 0, .delays = 3});
 }
@@ -49,6 +50,9 @@ TEST_CASE("ring, explored: a close, a stop or a death ends every wait") {
 }
 
 TEST_CASE("shared_ring, explored: producers and readers never sleep on what the others have done (store buffers)") {
+  walk<SharedWaitWorld>("1p1c, a claim is aborted", {.aborts = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
+  walk<SharedWaitWorld>("pipeline of 2", {.readers = 2, .messages = 1, .follows = true},
+                        {.preemptions = 1, .deaths = 0, .delays = 1});
   walk<SharedWaitWorld>("2p1c", {.producers = 2, .messages = 1}, {.preemptions = 1, .deaths = 0, .delays = 1});
   walk<SharedWaitWorld>("2p1c, 2 slots", {.producers = 2, .capacity = 2}, {.preemptions = 1, .deaths = 0, .delays = 1});
   walk<SharedWaitWorld>("1p1c, joins late", {.joins_late = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
@@ -56,12 +60,18 @@ TEST_CASE("shared_ring, explored: producers and readers never sleep on what the 
   walk<SharedWaitWorld>("1p1c, stopped", {.stops = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
   roam<SharedWaitWorld>("3p2c, 2 slots", {.producers = 3, .readers = 2, .capacity = 2},
                         {.preemptions = 6, .deaths = 0, .delays = 3});
+  roam<SharedWaitWorld>("2p, pipeline of 3, claims are aborted",
+                        {.producers = 2, .readers = 3, .capacity = 2, .follows = true, .aborts = true},
+                        {.preemptions = 6, .deaths = 0, .delays = 3});
 }
 
 TEST_CASE("shared_ring, explored: a death holds up nobody for longer than it takes to mend it") {
   walk<SharedWaitWorld>("2p1c, a producer dies", {.producers = 2, .messages = 1, .is_producer_mortal = true},
                         {.preemptions = 1, .deaths = 1});
   walk<SharedWaitWorld>("a reader dies", {.is_reader_mortal = true}, {.preemptions = 1, .deaths = 1, .delays = 1});
+  walk<SharedWaitWorld>("pipeline of 2, a reader dies",
+                        {.readers = 2, .messages = 1, .follows = true, .is_reader_mortal = true, .is_watched = false},
+                        {.preemptions = 1, .deaths = 1});
   roam<SharedWaitWorld>("3p1c, a producer dies", {.producers = 3, .capacity = 2, .is_producer_mortal = true},
                         {.preemptions = 6, .deaths = 1, .delays = 2});
 }

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct WaitShape {
   bool closes = false;        // the first producer closes when it is done; it is the only one
   bool stops = false;         // the helper stops the first reader, at any moment
   bool leaves = false;        // a reader leaves after its first message
+  bool follows = false;       // each reader follows the one before it
+  bool aborts = false;        // many producers: the first claim of each is aborted
   bool is_producer_mortal = false;
   bool is_reader_mortal = false;
   bool is_watched = true; // the obituary is among what everybody sleeps on
@@ -96,8 +99,15 @@ protected:
   }
 
   unsigned helper() const { return shape_.producers + shape_.readers; }
+  ring::JoinOptions at_oldest(unsigned reader) const {
+    static constexpr std::array<std::uint32_t, 2> lines{0, 1};
+    const auto before = std::span(lines).subspan(reader == 0 ? 0 : reader - 1, 1);
+    return {.from = ring::JoinFrom::oldest,
+            .follows = shape_.follows && reader != 0 ? before : std::span<const std::uint32_t>()};
+  }
   virtual void join(unsigned reader) = 0;
   virtual void publish(Producer& producer, std::uint64_t first) = 0;
+  virtual void abort(Producer& /*producer*/, std::uint64_t /*first*/) {}
   // Somebody is dead: what the process of the survivors does about it.
   virtual void mend() = 0;
 
@@ -121,6 +131,10 @@ private:
       if (producer.claim(1, first, never) != ring::ClaimResult::claimed) {
         wrong_ = "a claim ended for no reason";
         return;
+      }
+      if (shape_.aborts && message == 0) {
+        abort(producer, first);
+        continue;
       }
       producer.slot(first) = first + 1;
       publish(producer, first);
@@ -188,8 +202,7 @@ private:
     return {lines_, std::span(evicted_).first(line_of_.size()), joins_, line_of_, slots_};
   }
   void join(unsigned reader) override {
-    readers_[reader] =
-        ring::Reader<std::uint64_t, E>::join(memory(), reader, {.from = ring::JoinFrom::oldest}, options_);
+    readers_[reader] = ring::Reader<std::uint64_t, E>::join(memory(), reader, at_oldest(reader), options_);
   }
   void publish(ring::Producer<std::uint64_t, E>& producer, std::uint64_t first) override {
     producer.publish(first + 1);
@@ -234,11 +247,13 @@ private:
     return {lines_, owners_, descriptors_, std::span(evicted_).first(line_of_.size()), joins_, line_of_, slots_};
   }
   void join(unsigned reader) override {
-    readers_[reader] =
-        ring::SharedReader<std::uint64_t, E>::join(memory(), reader, {.from = ring::JoinFrom::oldest}, options_);
+    readers_[reader] = ring::SharedReader<std::uint64_t, E>::join(memory(), reader, at_oldest(reader), options_);
   }
   void publish(ring::SharedProducer<std::uint64_t, E>& producer, std::uint64_t first) override {
     producer.publish(first, 1);
+  }
+  void abort(ring::SharedProducer<std::uint64_t, E>& producer, std::uint64_t first) override {
+    producer.abort(first, 1);
   }
   void mend() override {
     for (unsigned reader = 0; reader < shape_.readers; ++reader) {

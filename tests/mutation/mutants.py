@@ -31,6 +31,7 @@ ring_members = Proof("tests/ring/ring_test", ("member_test.cpp",))
 ring_lossy = Proof("tests/ring/ring_test", ("lossy_test.cpp",))
 ring_stream = Proof("tests/ring/ring_test", ("sequencer_test.cpp", "ring_test.cpp"))
 shared_follow = Proof("tests/ring/shared_ring_test", ("shared_follow_test.cpp",))
+shared_waits = Proof("tests/ring/shared_ring_test", ("shared_wait_test.cpp",))
 shared_loans = Proof("tests/frame/shared_loan_processes_test", ("shared_loan_process_test.cpp",))
 shared_loans_explored = Proof("tests/explore/explore_loan_test", ("shared_loan_test.cpp",))
 shared_stream = Proof("tests/ring/shared_ring_test", ("shared_sequencer_test.cpp", "shared_ring_test.cpp"))
@@ -195,7 +196,7 @@ MUTANTS = [
            "    followed_.show(own());\n", "", shared),
     Mutant("shared.follower_sleeps_on_the_producers_only", "help", "ring/shared_reader.hpp",
            "      reader.sequencer_.followed().for_each([&](std::size_t line) { bells.add<A>(lines.readers[line].bell); });\n",
-           "", shared_follow),
+           "", shared_waits),
     Mutant("shared.follower_detached_early", "check", "ring/shared_reader.hpp",
            "    return available_now() != 0 || !is_at_end() ? ReadResult::empty : ReadResult::detached;",
            "    return available_now() != 0 ? ReadResult::empty : ReadResult::detached;", shared_follow),
@@ -258,8 +259,7 @@ MUTANTS = [
            Proof("tests/ring/reader_processes_test", ("reader_process_test.cpp",))),
     Mutant("fan_in.aborted_claim_not_skipped", "help", "ring/shared_reader_sequencer.hpp",
            "    return claim.fate == Fate::aborted || (claim.fate == Fate::committed && is_released_by_followed(claim.end()));",
-           "    return claim.fate == Fate::committed && is_released_by_followed(claim.end());",
-           Proof("tests/ring/ring_test", ("fan_in_test.cpp",))),
+           "    return claim.fate == Fate::committed && is_released_by_followed(claim.end());", shared_waits),
     Mutant("member.living_vacated", "check", "ring/member_protocol.hpp",
            "    while (word.has_actor() && is_dead(word.actor)) {", "    while (word.has_actor()) {", members),
     Mutant("member.same_id_twice", "check", "ring/member_protocol.hpp",

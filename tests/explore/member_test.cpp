@@ -95,6 +95,16 @@ TEST_CASE("members, explored: a dead member's line is cleared by the owner while
                {.preemptions = 2, .deaths = 1});
 }
 
+TEST_CASE("members, explored: whoever needs a line does not get that of a dead member within its grace") {
+  walk_members("newcomer", {.claimers = {"b"}, .lines = 1, .leaves_dead = true}, {.preemptions = 2, .deaths = 1});
+  walk_members("newcomer and owner", {.claimers = {"b"}, .lines = 1, .leaves_dead = true, .owners = 1},
+               {.preemptions = 2, .deaths = 1});
+  walk_members("newcomer and successor", {.claimers = {"b", "a"}, .lines = 1, .leaves_dead = true},
+               {.preemptions = 2, .deaths = 1});
+  walk_members("stranger and successor, 2 lines", {.claimers = {"", "a"}, .lines = 2, .leaves_dead = true},
+               {.preemptions = 1, .deaths = 2});
+}
+
 TEST_CASE("owner line, explored: an owner is read whole or not at all (killed while it writes)") {
   for (const bool is_first_dead : {false, true}) {
     CAPTURE(is_first_dead);

@@ -2,7 +2,7 @@
 
 // A world of the explorer: processes that claim lines of one member table, by id, while the owner of the ring clears
 // what the dead have left. Afterwards every line is accounted for: no two living members have one line or one id, a
-// living member's gate is where it put it, and a dead member's position waits for its id.
+// living member's gate is where it put it, and a dead member's line and position wait for its id, whoever needs a line.
 
 #include "explored_atomics.hpp"
 #include "ringfleet/ring/member_protocol.hpp"
@@ -27,6 +27,7 @@ class MemberWorld {
 public:
   using E = ExploredAtomics;
   static constexpr std::uint64_t dead_position = 5;
+  static constexpr ring::ClaimTimes times{.now = 1, .kept_until = 2};
 
   explicit MemberWorld(const MemberShape& shape)
       : shape_(shape), lines_(shape.lines), readers_(shape.lines), joined_(shape.claimers.size()) {
@@ -49,7 +50,7 @@ public:
     auto protocol = protocol_of(process);
     if (process >= shape_.claimers.size()) {
       for (std::size_t line = 0; line < lines_.size(); ++line) {
-        (void)protocol.settle(line, 0, is_gone);
+        (void)protocol.settle(line, times.kept_until, is_gone);
       }
       return;
     }
@@ -69,7 +70,7 @@ public:
     ring::MemberProtocol<E> survivor(lines_, readers_, {99, 0});
     const auto is_dead = [&](ring::ActorMark actor) { return is_dead_afterwards(actor); };
     for (std::size_t line = 0; line < lines_.size(); ++line) {
-      const auto word = survivor.settle(line, 0, is_dead);
+      const auto word = survivor.settle(line, times.kept_until, is_dead);
       const bool is_held = word.state == ring::MemberState::joined;
       if (!is_held && word.state != ring::MemberState::free && word.state != ring::MemberState::kept) {
         return "line " + std::to_string(line) + " stays in state " + std::to_string(static_cast<int>(word.state));
@@ -99,7 +100,7 @@ private:
     const auto id = ring::pack_member_id(shape_.claimers[process]);
     for (;;) {
       const auto seen = changes();
-      const auto claim = protocol.claim(id, 1, is_gone);
+      const auto claim = protocol.claim(id, times, is_gone);
       if (claim.outcome == ring::ClaimOutcome::busy) {
         wait_beyond(seen);
         continue;
@@ -120,7 +121,7 @@ private:
         E::store_release(readers_[claim.line].began, std::uint64_t{0});
         readers_[claim.line].gate.publish<E>(ring::no_reader);
         joined_[process]->has_left = true;
-        protocol.leave(claim.line, word, !ring::is_empty(id), 0);
+        protocol.leave(claim.line, word, !ring::is_empty(id), times.kept_until);
       }
       return;
     }
@@ -158,7 +159,7 @@ private:
     if (!shape_.leaves_dead) {
       return {};
     }
-    const auto claim = survivor.claim(ring::pack_member_id("a"), 1, is_dead);
+    const auto claim = survivor.claim(ring::pack_member_id("a"), times, is_dead);
     if (claim.outcome == ring::ClaimOutcome::id_in_use) {
       return {};
     }

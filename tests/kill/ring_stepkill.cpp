@@ -132,7 +132,7 @@ public:
       : memory_(memory), shape_(shape), ending_(ending), protocol_(memory.members, memory.readers, the_dead) {
     memory_.format(shape.position - shape.unread);
     witness_.emplace(*RingReader::join(memory_.ring(), 3, {}, spins));
-    auto claim = protocol_.claim(id(), 0, nobody);
+    auto claim = protocol_.claim(id(), {}, nobody);
     const auto word = protocol_.join(claim);
     auto earlier = RingReader::join(memory_.ring(), claim.line, {}, spins);
     producer_.emplace(memory_.ring(), spins);
@@ -143,7 +143,7 @@ public:
     line_ = claim.line;
   }
   void operate() override {
-    const auto claim = protocol_.claim(id(), 0, nobody);
+    const auto claim = protocol_.claim(id(), {}, nobody);
     const auto word = protocol_.join(claim);
     auto reader =
         *RingReader::join(memory_.ring(), claim.line,
@@ -172,7 +172,7 @@ public:
     }
     ring::MemberProtocol<> survivor(memory_.members, memory_.readers, the_survivor);
     const auto begin = shape_.position - shape_.unread;
-    const auto claim = survivor.claim(id(), 0, nobody);
+    const auto claim = survivor.claim(id(), {}, nobody);
     if (claim.outcome == ring::ClaimOutcome::resumed) {
       const auto kept = claim.kept_position;
       if (kept - begin > shape_.count) {

@@ -50,7 +50,7 @@ public:
     survivors_.publish_unread();
   }
   void operate() override {
-    const auto claim = protocol_.claim(its_id(), 0, nobody);
+    const auto claim = protocol_.claim(its_id(), {}, nobody);
     const auto word = protocol_.join(claim);
     auto reader = *LossyReader::join(memory_.ring(), claim.line,
                                      {.from = life_.from, .position = life_.shape.position - life_.ago}, spins);
@@ -80,7 +80,7 @@ public:
       return verdict;
     }
     ring::MemberProtocol<> protocol(memory_.members, memory_.readers, the_survivor);
-    const auto claim = protocol.claim(its_id(), 0, nobody);
+    const auto claim = protocol.claim(its_id(), {}, nobody);
     if (claim.outcome != ring::ClaimOutcome::claimed && claim.outcome != ring::ClaimOutcome::resumed) {
       return {"the id has lost its line"};
     }

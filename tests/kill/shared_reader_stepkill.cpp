@@ -37,7 +37,7 @@ struct Life {
 // The id as it was left by its earlier life, or none.
 void keep_place(SharedBytes& memory, std::uint64_t position) {
   ring::MemberProtocol<> protocol(memory.members, memory.readers, the_dead);
-  const auto claim = protocol.claim(its_id(), 0, nobody);
+  const auto claim = protocol.claim(its_id(), {}, nobody);
   const auto word = protocol.join(claim);
   Atomics::store_release(memory.members[claim.line].kept_position, position);
   protocol.leave(claim.line, word, true, never);
@@ -71,7 +71,7 @@ public:
     }
   }
   void operate() override {
-    const auto claim = protocol_.claim(its_id(), 0, nobody);
+    const auto claim = protocol_.claim(its_id(), {}, nobody);
     const auto word = protocol_.join(claim);
     auto reader =
         *SharedReader::join(memory_.ring(), claim.line,
@@ -169,7 +169,7 @@ private:
   // A successor under the same id, at the place that was kept for it.
   Verdict come_back() {
     ring::MemberProtocol<> protocol(memory_.members, memory_.readers, the_survivor);
-    const auto claim = protocol.claim(its_id(), 0, nobody);
+    const auto claim = protocol.claim(its_id(), {}, nobody);
     Verdict verdict;
     const bool has_place = ring::is_gating(claim.kept_position);
     if (claim.outcome == ring::ClaimOutcome::resumed) {

@@ -109,7 +109,7 @@ TEST_CASE("a ring file of an earlier boot is continued by its owner, and readers
   {
     auto owner = RingSpace::create(ticks_at(scratch.place()));
     auto mine = Membership::join(owner.share(), {.id = "risk"}, monotonic_now());
-    mine.leave_and_keep(3, 0);
+    mine.leave_and_keep(3, never); // of a clock that has ended
     auto dead = Membership::join(owner.share(), {.id = "audit"}, monotonic_now());
     owner.lines().readers[dead.line()].gate.publish(5);
     owner.lines().readers[dead.line()].began = 1 + 4;
@@ -125,8 +125,14 @@ TEST_CASE("a ring file of an earlier boot is continued by its owner, and readers
   const auto attempt = attach(scratch.place());
   CHECK(attempt.code == ErrorCode::wrong_state);
   CHECK(contains(attempt.text, "from an earlier boot"));
+  const auto earliest = deadline_after(monotonic_now(), limits::member_grace);
   const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  const auto latest = deadline_after(monotonic_now(), limits::member_grace);
   const auto space = RingSpace::attach(scratch.place(), ticks());
+  for (std::size_t line = 0; line < 2; ++line) {
+    CHECK(space.members().lines[line].kept_until >= earliest);
+    CHECK(space.members().lines[line].kept_until <= latest);
+  }
   CHECK(Membership::join(space, {.id = "risk"}, monotonic_now()).resume_from().value_or(0) == 3);
   CHECK(Membership::join(space, {.id = "audit"}, monotonic_now()).resume_from().value_or(0) == 5);
 }

@@ -1,13 +1,10 @@
 // Who has joined a ring: lines, ids, deaths. Real processes are killed. (T8, T11)
 
-#include "space_fixture.hpp"
+#include "members_fixture.hpp"
 
-#include "ringfleet/ring/member_protocol.hpp"
-#include "ringfleet/ring/members.hpp"
-#include "ringfleet/ring/membership.hpp"
 #include "ringfleet/ring/owner_watch.hpp"
 
-#include <csignal>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,69 +15,6 @@ using namespace ringfleet;
 using namespace ringfleet::ring;
 using namespace ringfleet::ring::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-MonotonicNs soon() {
-  return deadline_after(monotonic_now(), 20s);
-}
-
-struct Owning {
-  explicit Owning(const memory::Place& place)
-      : space(RingSpace::create(ticks_at(place))), watcher(obituary), members(space, watcher, 1s) {}
-
-  // Waits until the kernel has told of that many deaths.
-  std::vector<Member> obituaries(std::size_t count) {
-    std::vector<Member> all;
-    const auto deadline = soon();
-    while (all.size() < count && monotonic_now() < deadline) {
-      const auto seen = obituary.value();
-      for (auto& member : members.take_obituaries()) {
-        all.push_back(std::move(member));
-      }
-      if (all.size() < count) {
-        (void)os::futex_wait(*obituary.park_word(seen).word, seen, deadline, true);
-      }
-    }
-    return all;
-  }
-
-  memory::Obituary obituary;
-  RingSpace space;
-  memory::Watcher watcher;
-  Members members;
-};
-
-BarrierOptions shared_options() {
-  return {.waiting = Waiting::park, .obituary = nullptr, .dead = nullptr, .shared = true};
-}
-
-// A child that joins as `id`, takes its gate, releases `reads` elements, says so, and waits to be killed.
-pid_t joining_child(const memory::Place& place, const std::string& id, std::uint64_t reads, ChildWord& word,
-                    std::uint32_t value) {
-  return fork_child([&] {
-    const auto space = RingSpace::attach(place, ticks());
-    auto mine = Membership::join(space, {.id = id}, soon());
-    auto reader = Reader<Tick>::join(space.memory<Tick>(), mine.line(), {.from = JoinFrom::oldest}, shared_options());
-    (void)reader->poll([](const Tick&) {}, reads);
-    word.set(value);
-    ::pause();
-    return 0;
-  });
-}
-
-void kill_child(pid_t pid) {
-  ::kill(pid, SIGKILL);
-  (void)wait_for_child(pid);
-}
-
-void push(Producer<Tick>& producer, std::uint64_t count) {
-  for (std::uint64_t i = 0; i < count; ++i) {
-    REQUIRE(producer.try_push(Tick{i, 2 * i}) == ClaimResult::claimed);
-  }
-}
-
-} // namespace
 
 TEST_CASE("members: a newcomer takes a free line, leaves it, and the next one takes it again") { // T8
   Owning owning(memory::Place::heap());
@@ -179,66 +113,6 @@ TEST_CASE("members: one that died before the owner looked is cleared by the look
   owning.members.scan();
   CHECK(owning.members.take_obituaries().size() == 1);
   CHECK(owning.members.list().empty()); // a stranger's line is not kept
-}
-
-TEST_CASE("members: a restarted reader gets its line and its position back by its id (T7)") {
-  ScratchRing scratch(memory::Backing::shm);
-  Owning owning(scratch.place());
-  Producer<Tick> producer(owning.space.memory<Tick>(), shared_options());
-  push(producer, 10);
-  ChildWord word;
-  const auto pid = joining_child(scratch.place(), "risk", 4, word, 1);
-  REQUIRE(word.wait_for(1));
-  SUBCASE("after the owner knew of its death") {
-    owning.members.scan();
-    kill_child(pid);
-    CHECK(owning.obituaries(1).size() == 1);
-  }
-  SUBCASE("before anybody knew of it") {
-    kill_child(pid);
-  }
-  const auto space = RingSpace::attach(scratch.place(), ticks());
-  const auto mine = Membership::join(space, {.id = "risk"}, soon());
-  CHECK(mine.is_resumed());
-  REQUIRE(mine.resume_from());
-  CHECK(*mine.resume_from() == 4);
-  CHECK(mine.line() == 0);
-  auto reader = Reader<Tick>::join(space.memory<Tick>(), mine.line(),
-                                   {.from = JoinFrom::sequence, .position = *mine.resume_from()}, shared_options());
-  REQUIRE(reader);
-  std::vector<std::uint64_t> numbers;
-  (void)reader->poll([&](const Tick& tick) { numbers.push_back(tick.number); });
-  CHECK(numbers == std::vector<std::uint64_t>{4, 5, 6, 7, 8, 9});
-}
-
-TEST_CASE("members: one that goes and means to come back is expected; strangers take its line only when it must be") {
-  Owning owning(memory::Place::heap());
-  auto mine = Membership::join(owning.space.share(), {.id = "risk"}, soon());
-  mine.leave_and_keep(7, monotonic_now()); // its grace is over at once
-  std::vector<Membership> others;
-  for (int i = 0; i < 7; ++i) {
-    others.push_back(Membership::join(owning.space.share(), {}, soon()));
-    CHECK(others.back().line() != 0);
-  }
-  SUBCASE("it comes back") {
-    const auto again = Membership::join(owning.space.share(), {.id = "risk"}, soon());
-    CHECK(again.line() == 0);
-    CHECK(again.resume_from().value_or(0) == 7);
-  }
-  SUBCASE("the eighth stranger needs its line") {
-    CHECK(Membership::join(owning.space.share(), {}, soon()).line() == 0);
-    CHECK_FALSE(Membership::join(owning.space.share(), {.id = "risk"}, soon()).is_resumed());
-  }
-}
-
-TEST_CASE("members: a line within its grace is left to its id even when all others are held") {
-  Owning owning(memory::Place::heap());
-  Membership::join(owning.space.share(), {.id = "risk"}, soon()).leave_and_keep(7, soon());
-  std::vector<Membership> others;
-  for (int i = 0; i < 7; ++i) {
-    others.push_back(Membership::join(owning.space.share(), {}, soon()));
-  }
-  CHECK(error_of([&] { (void)Membership::join(owning.space.share(), {}, soon()); }) == ErrorCode::limit_reached);
 }
 
 TEST_CASE("members: 64 processes join, are killed in any order, and no line is lost") { // T8

@@ -70,7 +70,7 @@ public:
 
   [[noreturn]] void live() {
     for (;;) {
-      auto claim = protocol_.claim(id_, monotonic_now(), is_surely_dead);
+      auto claim = protocol_.claim(id_, {.now = monotonic_now(), .kept_until = never}, is_surely_dead);
       if (claim.outcome == ClaimOutcome::busy) {
         continue;
       }

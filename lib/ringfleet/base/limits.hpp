@@ -59,6 +59,7 @@ inline constexpr std::uint64_t ring_bytes_max = 1ULL << 40;           // one seg
 inline constexpr std::uint64_t ring_arena_bytes_max = 1ULL << 38;     // all arenas of one ring
 inline constexpr std::uint32_t ring_arenas_max = arenas_per_side_max; // where many produce: one for each that lends
 inline constexpr auto ring_create_timeout = 5s; // for another producer of one ring that is making it
+inline constexpr auto member_grace = 1s;        // how long the place of a dead reader is kept unless its owner says
 
 // Rings that are found by name. With prefix, part and the number of an unfinished file it stays below the shortest
 // longest file name that a file system of Linux has (eCryptfs: 143).

@@ -52,10 +52,10 @@ struct PublisherOptions {
   memory::SegmentOptions segment = {};
   Coordination coordination = {};
   RequiredOptions required = {};
-  Nanoseconds grace = std::chrono::seconds(1); // how long the place of a dead reader is kept for its id
-  bool counters = true;                        // a counter file for ringfleet-stat
-  std::uint16_t kind = 0;                      // of every message of a Publisher<T>; readers see it in the view
-  std::uint64_t fingerprint = 0;               // of the schema; Publisher<T> sets it
+  Nanoseconds grace = limits::member_grace; // how long the place of a dead reader is kept for its id
+  bool counters = true;                     // a counter file for ringfleet-stat
+  std::uint16_t kind = 0;                   // of every message of a Publisher<T>; readers see it in the view
+  std::uint64_t fingerprint = 0;            // of the schema; Publisher<T> sets it
 };
 
 enum class From : std::uint8_t {

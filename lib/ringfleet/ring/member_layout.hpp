@@ -16,8 +16,8 @@
 // and never damages. The incarnation counts how often the line was claimed; it wraps after 16 million, and only an
 // observer that was stopped for exactly that many claims could take one for another.
 //
-// kept_position, kept_until (monotonic): where a dead member was, and until when nobody else takes the line while
-// another one is free.
+// kept_position, kept_until (monotonic): where a member that is gone was, and until when nobody else takes the line.
+// Afterwards somebody may, when no other one is free.
 
 #include "ringfleet/base/cache_line.hpp"
 

@@ -9,17 +9,21 @@
 //     +------------------+                                vacating --> kept (with an id), else free
 //                                                             | actor dead: begin again
 //    kept --claim by the same id--> reclaiming --> joined     v
-//                                       | dead: kept      (idempotent)
+//                                       | dead: vacating  (idempotent)
 //
 // Every step begins with a compare-exchange that writes the actor's mark into the word. A line whose actor is dead is
 // taken on by whoever has proof of that; `is_dead(ActorMark)` is that proof, never a time. A line whose actor is alive
 // is left to it. Memory and clock are parameters; there is no wait in here.
+//
+// A place that is kept has a grace, whoever it is that proves the death: a newcomer that needs a line gives a dead
+// member's away no earlier than the owner of the ring would.
 //
 // One id, two lines: a claimer shows its id while it is still claiming, passes a barrier, and looks for the same id on
 // other lines. Of two that do so at once at least one sees the other and gives its line back. Whoever has given up
 // looks again (`busy`), unless the other one has joined (`id_in_use`).
 
 #include "ringfleet/base/atomics.hpp"
+#include "ringfleet/base/clock.hpp"
 #include "ringfleet/ring/gate.hpp"
 #include "ringfleet/ring/member_word.hpp"
 #include "ringfleet/ring/ring_layout.hpp"
@@ -48,9 +52,19 @@ enum class ClaimOutcome : std::uint8_t {
   claimed,
   resumed,   // a kept line of the same id: its position is in kept_position
   id_in_use, // by `holder`, which is alive
-  full,      // every line is taken by somebody alive
+  full,      // every line is taken by somebody alive, or kept
   busy       // `holder`, which is alive, is in the middle of a step: look again
 };
+
+struct ClaimTimes {
+  MonotonicNs now = 0;
+  MonotonicNs kept_until = 0; // for members whose death comes to light during the claim
+};
+// Until when the place of a member is kept whose death comes to light now. `grace_ns`: the word of the table, which any
+// member may have written: what is no time is none.
+[[nodiscard]] inline MonotonicNs end_of_grace(MonotonicNs now, const std::uint64_t& grace_ns) noexcept {
+  return deadline_after(now, Nanoseconds(static_cast<std::int64_t>(Atomics::load_relaxed(grace_ns))));
+}
 
 struct MemberClaim {
   ClaimOutcome outcome = ClaimOutcome::full;
@@ -72,12 +86,12 @@ public:
   }
 
   // Takes a line for `id` (empty: for a stranger). After `claimed` and `resumed` the line is in state claiming or
-  // reclaiming: fill in the rest, then join(). `now`: see kept_until.
+  // reclaiming: fill in the rest, then join(). A kept line is taken when no other is free and its time is over.
   template <class IsDead>
-  [[nodiscard]] MemberClaim claim(const MemberId& id, std::uint64_t now, IsDead&& is_dead) noexcept {
+  [[nodiscard]] MemberClaim claim(const MemberId& id, const ClaimTimes& times, IsDead&& is_dead) noexcept {
     if (!is_empty(id)) {
       for (std::size_t i = 0; i < lines_.size(); ++i) {
-        if (const auto found = claim_same_id(i, id, is_dead); found.outcome != ClaimOutcome::full) {
+        if (const auto found = claim_same_id(i, id, times.kept_until, is_dead); found.outcome != ClaimOutcome::full) {
           return found;
         }
       }
@@ -85,14 +99,14 @@ public:
     // First what is free, then what is kept for nobody any more.
     for (const bool take_kept : {false, true}) {
       for (std::size_t i = 0; i < lines_.size(); ++i) {
-        const auto word = settle(i, 0, is_dead);
+        const auto word = settle(i, times.kept_until, is_dead);
         const bool is_spare = word.state == MemberState::free || (take_kept && word.state == MemberState::kept &&
-                                                                  A::load_acquire(lines_[i].kept_until) <= now);
+                                                                  A::load_acquire(lines_[i].kept_until) <= times.now);
         if (is_spare) {
           const auto taken = MemberWord{MemberState::claiming, self_, word.incarnation + 1};
           if (exchange(i, word, taken)) {
             A::step("member.claimed");
-            return confirm_id(i, taken, id, is_dead);
+            return confirm_id(i, taken, id, times.kept_until, is_dead);
           }
         }
       }
@@ -124,8 +138,7 @@ public:
       case MemberState::claiming: // the id may be half there
         (void)exchange(line, word, word.with(MemberState::free));
         break;
-      case MemberState::reclaiming: (void)exchange(line, word, word.with(MemberState::kept)); break;
-      default: {
+      default: { // a reclaiming one as well: its id has a grace anew
         const auto vacating = word.with(MemberState::vacating, self_);
         if (exchange(line, word, vacating)) {
           A::step("member.vacating");
@@ -187,9 +200,10 @@ private:
   }
 
   template <class IsDead>
-  [[nodiscard]] MemberClaim claim_same_id(std::size_t line, const MemberId& id, IsDead&& is_dead) noexcept {
+  [[nodiscard]] MemberClaim claim_same_id(std::size_t line, const MemberId& id, std::uint64_t kept_until,
+                                          IsDead&& is_dead) noexcept {
     while (true) {
-      const auto word = settle(line, 0, is_dead);
+      const auto word = settle(line, kept_until, is_dead);
       if (word.state == MemberState::free || id_of(line) != id) {
         return {};
       }
@@ -217,7 +231,7 @@ private:
   // The claimed line shows its id; then nobody else may have it.
   template <class IsDead>
   [[nodiscard]] MemberClaim confirm_id(std::size_t line, const MemberWord& taken, const MemberId& id,
-                                       IsDead&& is_dead) noexcept {
+                                       std::uint64_t kept_until, IsDead&& is_dead) noexcept {
     auto& mine = lines_[line];
     for (std::size_t i = 0; i < id.size(); ++i) {
       // SYNC member.id: release, then a barrier; pairs with the acquire in id_of, behind the barrier of another
@@ -233,7 +247,7 @@ private:
                        .kept_position = no_reader,
                        .holder = {}};
     for (std::size_t i = 0; i < lines_.size() && !is_empty(id); ++i) {
-      const auto other = i == line ? MemberWord{} : settle(i, 0, is_dead);
+      const auto other = i == line ? MemberWord{} : settle(i, kept_until, is_dead);
       if (other.state == MemberState::free || id_of(i) != id) {
         continue;
       }

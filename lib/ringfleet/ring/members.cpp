@@ -68,9 +68,10 @@ struct Members::State {
     memory::Watcher::WatchId id = 0;
   };
 
-  State(const RingSpace& s, memory::Watcher& w, Nanoseconds g)
+  State(const RingSpace& s, memory::Watcher& w, Nanoseconds grace)
       : table(s.members()), protocol(table.lines, table.readers, ActorMark::of(os::own_identity())), watcher(w),
-        grace(g), watches(table.lines.size()) {
+        watches(table.lines.size()) {
+    Atomics::store_relaxed(*table.grace_ns, static_cast<std::uint64_t>(std::max(grace, Nanoseconds::zero()).count()));
     if (s.facts().producers == Producers::many) {
       shared = s.shared_lines();
       producers.resize(owners_max);
@@ -92,7 +93,6 @@ struct Members::State {
   MemberTable table;
   MemberProtocol<> protocol;
   memory::Watcher& watcher;
-  Nanoseconds grace;
   std::uint64_t joins_seen = ~std::uint64_t{0}; // relaxed: a hint; the truth is under the mutex
   std::mutex mutex;                             // guards what follows
   std::vector<Watch> watches;
@@ -120,8 +120,7 @@ void Members::State::settle(std::size_t line, std::vector<memory::Watcher::Watch
       watch.id = watcher.watch_death(*pidfd, [this, line, word] { died(line, word); });
       return;
     }
-    const auto kept_until = deadline_after(monotonic_now(), grace);
-    const auto after = protocol.settle(line, kept_until, is_surely_dead);
+    const auto after = protocol.settle(line, end_of_grace(monotonic_now(), *table.grace_ns), is_surely_dead);
     if (before && before->state == MemberState::joined && after != word) {
       obituaries.push_back(*before);
       ring_bell(table.readers[line].bell, true); // its followers, and a parked producer

@@ -40,8 +40,9 @@ struct Member {
 // Any thread.
 class Members {
 public:
-  // `space` must be the owner's and, like `watcher`, outlive this object. `grace`: how long nobody else takes the line
-  // of a dead member while another line is free.
+  // `space` must be the owner's and, like `watcher`, outlive this object. `grace`: for how long the line of a dead
+  // member with an id is given to nobody else, whoever finds it dead. Said to all; of many owners the last one's
+  // counts.
   Members(const RingSpace& space, memory::Watcher& watcher, Nanoseconds grace);
   // Stops watching. Not from a callback of the watcher.
   ~Members();

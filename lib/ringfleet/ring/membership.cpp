@@ -17,6 +17,16 @@
 namespace ringfleet::ring {
 namespace {
 
+// Lines that wait for their ids to come back.
+std::size_t count_kept(const MemberTable& table) {
+  const MemberProtocol<> protocol(table.lines, table.readers, {});
+  std::size_t kept = 0;
+  for (std::size_t line = 0; line < table.lines.size(); ++line) {
+    kept += protocol.look(line).state == MemberState::kept ? 1 : 0;
+  }
+  return kept;
+}
+
 Error refusal(const RingSpace& space, const MemberRequest& request, const MemberClaim& claim) {
   const auto what = request.id.empty() ? fmt::format("join {}", space.place().text())
                                        : fmt::format("join {} as '{}'", space.place().text(), request.id);
@@ -26,8 +36,10 @@ Error refusal(const RingSpace& space, const MemberRequest& request, const Member
                  fmt::format("{}: process {} is there under this id", what, claim.holder.pid),
                  "end it, or take another id");
   case ClaimOutcome::full:
-    return Error(ErrorCode::limit_reached, fmt::format("{}: all {} lines are held", what, space.facts().members),
-                 "create the ring with more members");
+    return Error(ErrorCode::limit_reached,
+                 fmt::format("{}: all {} lines are held, {} of them for members that may come back", what,
+                             space.facts().members, count_kept(space.members())),
+                 "create the ring with more members, or try again when their grace is over");
   default:
     return Error(ErrorCode::timed_out,
                  fmt::format("{}: process {} is in the middle of joining or of clearing up", what, claim.holder.pid),
@@ -65,7 +77,8 @@ Membership Membership::join(const RingSpace& space, const MemberRequest& request
   const auto id = pack_member_id(request.id);
   MemberClaim claim;
   const auto is_decided = [&] {
-    claim = protocol.claim(id, monotonic_now(), is_surely_dead);
+    const auto now = monotonic_now();
+    claim = protocol.claim(id, {.now = now, .kept_until = end_of_grace(now, *table.grace_ns)}, is_surely_dead);
     return claim.outcome != ClaimOutcome::busy;
   };
   // Whoever is in the way is a few stores from the end, or stopped.

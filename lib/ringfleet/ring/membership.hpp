@@ -24,11 +24,12 @@ struct MemberRequest {
 // One thread at a time. When this process dies, whoever owns the ring takes the line back and keeps id and position.
 class Membership {
 public:
-  // Takes a line: the one that was kept for this id, else a free one, else one whose grace is over. Blocks only while a
-  // living process is in the middle of such a step itself. Throws Error:
+  // Takes a line: the one that was kept for this id, else a free one, else one whose grace is over. A member that is
+  // found dead only now has its grace from now on. Blocks only while a living process is in the middle of such a step
+  // itself. Throws Error:
   //   invalid_argument  the id is too long or holds a zero byte; the role is not one of the ring's
   //   already_exists    a living member has this id: the text names its pid
-  //   limit_reached     all lines are held by living members
+  //   limit_reached     all lines are held by living members, or for dead ones within their grace
   //   timed_out         the process that the text names stands in the way; is it stopped?
   //   wrong_state       another PID namespace; a forked child
   [[nodiscard]] static Membership join(const RingSpace& space, const MemberRequest& request, MonotonicNs deadline);

@@ -57,7 +57,8 @@ SharedRingLines RingSpace::shared_lines() const {
 
 MemberTable RingSpace::members() const {
   require_here();
-  return {parts_->members.lines, parts_->members.readers, &parts_->members.head->joins};
+  auto& head = *parts_->members.head;
+  return {parts_->members.lines, parts_->members.readers, &head.joins, &head.grace_ns};
 }
 
 std::span<std::byte> RingSpace::units() const {

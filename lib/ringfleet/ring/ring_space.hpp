@@ -43,6 +43,7 @@ struct MemberTable {
   std::span<MemberLine> lines;
   std::span<ReaderLines> readers;
   Sequence* joins = nullptr;
+  std::uint64_t* grace_ns = nullptr;
 };
 
 // Any thread may call the const functions. Spans are valid as long as a handle of this memory lives in this process.

@@ -80,6 +80,7 @@ void format_space(detail::RingParts& ring, detail::MemberParts& members, const R
   const auto scope = detail::own_scope();
   std::memcpy(members.head->scope.boot_id, scope.boot_id.data(), sizeof(members.head->scope.boot_id));
   members.head->scope.pid_namespace = scope.pid_namespace;
+  members.head->grace_ns = static_cast<std::uint64_t>(Nanoseconds(limits::member_grace).count());
   if (ring.shared != nullptr) {
     format_ring(SharedRingLines{ring.shared, ring.owners, ring.descriptors, ring.evicted, &members.head->joins,
                                 members.readers});

@@ -5,8 +5,9 @@
 //   ring segment (the producer writes, readers map it read-only)      member segment (every member writes its lines)
 //     +0    RingShape    written before anybody sees it                 +0    joins
 //     +128  OwnerLine    who produces, in which generation              +64   PidScope
-//     +256  ProducerLines                                               +128  MemberLine[members]
-//           eviction marks, one for each member                               ReaderLines[members]
+//     +256  ProducerLines                                                     grace_ns
+//           eviction marks, one for each member                         +128  MemberLine[members]
+//                                                                             ReaderLines[members]
 //           claim table, where many produce                         arena segment: arenas, one behind the other
 //             with arenas: lenders, one word each                     (the producer writes, or whoever holds the arena)
 //           units, on a page of their own
@@ -74,14 +75,18 @@ struct RingHead {
 
 // In which boot and which PID namespace the pids of the member lines mean something. Written by an owner that continues
 // the ring, while no line is held by anybody of another scope.
-struct alignas(cache_line_bytes) PidScope {
+struct PidScope {
   std::uint64_t boot_id[2];
   std::uint64_t pid_namespace;
 };
 
-struct TableHead {
+struct alignas(cache_line_bytes) TableHead {
   Sequence joins;
   PidScope scope;
+  // For how long the place of a dead member is kept, as the owner says: also whoever else proves a death has to know.
+  // Builds without this word left it zero, and looked at it as zero.
+  std::uint64_t grace_ns;
+  std::uint64_t unused[4];
 };
 
 static_assert(sizeof(RingShape) == 128 && offsetof(RingShape, arena_bytes) == 32);
@@ -90,6 +95,7 @@ static_assert(offsetof(RingShape, lenders) == 48);
 static_assert(sizeof(OwnerLine) == 64 && offsetof(OwnerLine, boot_id) == 24 && offsetof(OwnerLine, pid) == 40);
 static_assert(sizeof(RingHead) == 256 && offsetof(RingHead, owner) == 128);
 static_assert(sizeof(TableHead) == cache_line_pair_bytes && offsetof(TableHead, scope) == 64);
+static_assert(offsetof(TableHead, grace_ns) == 88);
 static_assert(std::is_standard_layout_v<RingHead> && std::is_trivially_copyable_v<RingHead>);
 static_assert(std::is_standard_layout_v<TableHead> && std::is_trivially_copyable_v<TableHead>);
 

@@ -13,12 +13,15 @@
 namespace ringfleet::ring::detail {
 namespace {
 
-// Nobody of another boot lives, so this is proof enough for every line.
+// Nobody of another boot lives, so this is proof enough for every line. Its clock began anew with this one: what was
+// kept until some time of the old one has its grace from now on.
 void keep_all(MemberParts& members) {
   MemberProtocol<> protocol(members.lines, members.readers, ActorMark::of(os::own_identity()));
+  const auto kept_until = end_of_grace(monotonic_now(), members.head->grace_ns);
   for (std::size_t line = 0; line < members.lines.size(); ++line) {
     bool first = true;
-    (void)protocol.settle(line, 0, [&](ActorMark) { return std::exchange(first, false); });
+    (void)protocol.settle(line, kept_until, [&](ActorMark) { return std::exchange(first, false); });
+    Atomics::store_release(members.lines[line].kept_until, kept_until);
   }
 }
 

@@ -1,8 +1,10 @@
 // What killed processes leave is recognised, listed and removed; what lives is left alone. (T19)
 
+#include "../os/killed_child.hpp"
 #include "space_fixture.hpp"
 
 #include "ringfleet/os/file.hpp"
+#include "ringfleet/os/file_lock.hpp"
 #include "ringfleet/ring/membership.hpp"
 #include "ringfleet/ring/ring_listing.hpp"
 #include "ringfleet/ring/ring_space_layout.hpp"
@@ -15,13 +17,13 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
-#include <sys/ptrace.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 using namespace ringfleet;
 using namespace ringfleet::ring;
 using namespace ringfleet::ring::test;
+using ringfleet::test::can_trace;
+using ringfleet::test::kill_at_system_call;
 
 namespace {
 
@@ -37,39 +39,6 @@ void killed_owner(const memory::Place& place) {
     return ::raise(SIGKILL);
   });
   CHECK(status.code == SIGKILL);
-}
-
-bool can_trace = true;
-
-// Runs `work` in a child that is killed when it enters its n-th system call; false when it ended before.
-template <class Work>
-bool kill_at_system_call(int n, Work&& work) {
-  const auto pid = fork_child([&] {
-    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
-      return 77;
-    }
-    ::raise(SIGSTOP);
-    work();
-    return 0;
-  });
-  int status = 0;
-  (void)::waitpid(pid, &status, 0);
-  bool is_entry = false;
-  for (int calls = 0; !WIFEXITED(status) && !WIFSIGNALED(status);) {
-    if (is_entry && ++calls == n) {
-      ::kill(pid, SIGKILL);
-      (void)::waitpid(pid, &status, 0);
-      return true;
-    }
-    ::ptrace(PTRACE_SYSCALL, pid, nullptr, nullptr);
-    (void)::waitpid(pid, &status, 0);
-    is_entry = !is_entry;
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-    MESSAGE("SKIPPED: tracing is not allowed here");
-    can_trace = false;
-  }
-  return false;
 }
 
 } // namespace
@@ -150,6 +119,28 @@ TEST_CASE("ring listing: of what lies in a directory only rings are mentioned, a
   const auto owner = RingSpace::create(ticks_at(scratch.place()));
   CHECK_FALSE(os::is_there(scratch.place().path("members+12-0.new")));
   CHECK(os::is_there(scratch.directory() + "/other+members+12-0.new"));
+}
+
+TEST_CASE("ring listing: a segment of another kind is somebody else's, however small: not mentioned, never removed") {
+  using memory::SegmentKind;
+  for (const auto backing : {memory::Backing::shm, memory::Backing::file}) {
+    const ScratchRing scratch(backing);
+    const auto path = scratch.place().path();
+    const auto lock = os::FileLock::try_acquire(scratch.place().path("lock")); // even beside a lock that is held
+    REQUIRE(lock);
+    for (const auto kind : {SegmentKind::counters, SegmentKind::arena, SegmentKind::members, SegmentKind::requests}) {
+      for (const std::size_t bytes : {std::size_t{8}, sizeof(RingHead) - 1, page_bytes}) {
+        const auto foreign = memory::Segment::create_file(path, {.kind = kind, .body_bytes = bytes});
+        CHECK_FALSE(find_ring(scratch.place()));
+        CHECK(error_of([&] { remove_ring(scratch.place()); }) == ErrorCode::not_found);
+        REQUIRE(::unlink(path.c_str()) == 0); // and there it was
+      }
+    }
+    // A ring that is too short is one all the same.
+    const auto ring = memory::Segment::create_file(path, {.kind = SegmentKind::ring, .body_bytes = 8});
+    REQUIRE(find_ring(scratch.place()));
+    CHECK(state_of(scratch.place()) == FoundState::alive); // as far as the lock says
+  }
 }
 
 TEST_CASE("ring listing: all rings in shared memory are listed, and each state has a word") {

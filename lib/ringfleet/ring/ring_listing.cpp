@@ -45,15 +45,39 @@ os::Descriptor open_for_looking(const std::string& path) {
   return file;
 }
 
-bool has_our_magic(const std::string& path) {
-  std::uint64_t magic = 0;
+// What a segment of ours says that it is, however short it is or wrong otherwise; empty: it is none, or cannot be read.
+std::optional<memory::SegmentKind> stated_kind(const std::string& path) {
+  struct {
+    std::uint64_t magic = 0;
+    std::uint32_t layout_version = 0;
+    std::uint32_t kind = 0;
+  } beginning;
+  static_assert(sizeof(beginning) == offsetof(memory::SegmentHeader, body_bytes));
   try {
     const auto file = open_for_looking(path);
-    os::read_at(file.get(), std::as_writable_bytes(std::span(&magic, 1)), 0, path);
+    os::read_at(file.get(), std::as_writable_bytes(std::span(&beginning, 1)), 0, path);
   } catch (const Error&) {
-    return false;
+    return std::nullopt;
   }
-  return magic == memory::segment_magic;
+  return beginning.magic == memory::segment_magic ? std::optional(memory::SegmentKind{beginning.kind}) : std::nullopt;
+}
+
+memory::SegmentKind kind_of_part(std::string_view part) {
+  return part == detail::members_part ? memory::SegmentKind::members
+         : part == detail::arena_part ? memory::SegmentKind::arena
+                                      : memory::SegmentKind::ring;
+}
+
+// A segment of another kind is somebody else's, wherever it lies. Otherwise the name is ours alone in shared memory;
+// among a user's files the content has to say so as well.
+bool is_ours(Backing backing, const memory::FileName& name, const std::string& path) {
+  const auto kind = stated_kind(path);
+  return kind ? *kind == kind_of_part(name.part) : backing == Backing::shm || name.unfinished;
+}
+// Somebody else's segment has the name of the ring; then what else has that name is not ours to remove either.
+bool is_foreign(const Place& place) {
+  const auto kind = stated_kind(place.path());
+  return kind && *kind != memory::SegmentKind::ring;
 }
 
 // The body of the member table as it is at this moment, copied.
@@ -155,20 +179,15 @@ std::vector<FoundRing> list_in(Backing backing, const std::string& directory) {
     const auto name = memory::parse_file_name(backing, entry);
     std::error_code ignored; // an entry that vanished meanwhile is simply not listed
     const bool is_file = std::filesystem::symlink_status(path, ignored).type() == std::filesystem::file_type::regular;
-    // In shared memory the name is ours alone; among a user's files the content has to say so as well.
-    const bool is_ours = name && is_file && name->part != detail::lock_part &&
-                         (backing == Backing::shm || name->unfinished || has_our_magic(path));
-    if (is_ours) {
+    if (name && is_file && name->part != detail::lock_part && is_ours(backing, *name, path)) {
       families[name->name].push_back(path);
     }
   }
   std::vector<FoundRing> rings;
   for (auto& [name, files] : families) {
     const auto place = backing == Backing::shm ? Place::shm(name) : Place::file(directory + "/" + name);
-    auto found = look_at(place, std::move(files));
-    // Segments of another kind are somebody else's business.
-    if (found.state != FoundState::damaged || found.problem.find(": kind is ") == std::string::npos) {
-      rings.push_back(std::move(found));
+    if (!is_foreign(place)) {
+      rings.push_back(look_at(place, std::move(files)));
     }
   }
   return rings;
@@ -207,22 +226,27 @@ std::optional<FoundRing> find_ring(const Place& place) {
 
 void remove_ring(const Place& place) {
   const auto what = fmt::format("remove {}", place.text());
-  if (!find_ring(place)) {
-    throw Error(ErrorCode::not_found, what + ": there is no such ring", "'ringfleet segments ls' shows what there is");
-  }
+  const auto require_found = [&](const std::optional<FoundRing>& found) {
+    if (!found) {
+      throw Error(ErrorCode::not_found, what + ": there is no such ring",
+                  "'ringfleet segments ls' shows what there is");
+    }
+  };
+  require_found(find_ring(place));
   const auto lock = os::FileLock::try_acquire(place.path(detail::lock_part));
   if (!lock) {
     throw Error(ErrorCode::wrong_state,
                 fmt::format("{}: process {} owns it", what, os::FileLock::note_hint(place.path(detail::lock_part))),
                 "end it first");
   }
-  const auto found = find_ring(place);
-  if (found && found->state == FoundState::unknown) {
+  const auto found = find_ring(place); // nobody changes it any more
+  require_found(found);
+  if (found->state == FoundState::unknown) {
     throw Error(ErrorCode::wrong_state,
                 fmt::format("{}: whether living members use it is not known: {}", what, found->problem),
                 "try again when it can be looked at");
   }
-  if (found && found->members_alive != 0) {
+  if (found->members_alive != 0) {
     throw Error(ErrorCode::wrong_state,
                 fmt::format("{}: {} living members wait for its producer", what, found->members_alive),
                 "end them first");

@@ -2,42 +2,11 @@
 
 #include "topologies.hpp"
 
-#include <string>
-
 #include <doctest/doctest.h>
 
 using namespace ringfleet;
 using namespace ringfleet::ring;
 using namespace ringfleet::ring::conformance;
-using memory::Backing;
-
-namespace {
-
-template <class Run>
-void on_every_backing(Actors actors, Run run) {
-  constexpr std::pair<Backing, const char*> backings[] = {
-      {Backing::heap, "heap"}, {Backing::anonymous, "anonymous"}, {Backing::shm, "shm"}, {Backing::file, "file"}};
-  for (const auto& [backing, name] : backings) {
-    if (World::is_possible(backing, actors)) {
-      CAPTURE(name);
-      World world(backing, actors);
-      CHECK(run(world) == 0);
-    }
-  }
-}
-
-// The build file runs the two kinds of actor as tests of their own, by these names.
-template <class Run>
-void on_every_world(Run run) {
-  SUBCASE("between threads") {
-    on_every_backing(Actors::threads, run);
-  }
-  SUBCASE("between processes") {
-    on_every_backing(Actors::processes, run);
-  }
-}
-
-} // namespace
 
 TEST_CASE("conformance: one producer, one reader (1p1c, SPSC)") {
   on_every_world([](World& world) { return run_readers(world, {{}}); });

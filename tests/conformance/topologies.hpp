@@ -6,13 +6,32 @@
 #include "world.hpp"
 
 #include <cstdint>
-#include <initializer_list>
+#include <span>
 #include <vector>
 
 namespace ringfleet::ring::conformance {
 
+struct Element {
+  std::uint64_t producer;
+  std::uint64_t number;
+  std::uint64_t check;
+};
+inline Element element(std::uint64_t producer, std::uint64_t number) {
+  return {producer, number, (producer + 1) * 0x9e37'79b9'7f4a'7c15 ^ number};
+}
+inline bool is_intact(const Element& seen) {
+  return seen.check == element(seen.producer, seen.number).check;
+}
+
 // Elements of each producer.
 inline constexpr std::uint64_t total = 20'000 / ringfleet::test::scale_down;
+
+inline RingSpec ring_of_elements(Producers producers) {
+  RingSpec spec;
+  spec.unit_bytes = sizeof(Element);
+  spec.producers = producers;
+  return spec;
+}
 
 template <class Producer>
 std::uint64_t produce(Producer& producer, std::uint64_t id, auto&& publish) {
@@ -62,7 +81,7 @@ struct Ledger {
 
 template <class Reader>
 std::uint64_t read_all(World& world, std::size_t actor, Reader reader, std::uint64_t producers,
-                       std::initializer_list<std::size_t> followed = {}) {
+                       std::span<const std::uint32_t> followed) {
   world.arrive();
   Ledger ledger(producers);
   while (ledger.count < producers * total) {
@@ -84,61 +103,61 @@ std::uint64_t read_all(World& world, std::size_t actor, Reader reader, std::uint
   return ledger.wrong;
 }
 
-// The readers, each on its line: {{}, {0}} is a pipeline of two. Whoever follows comes after those that it follows.
-template <class Join>
-void start_readers(World& world, const std::vector<std::vector<std::uint32_t>>& follows, std::uint64_t producers,
-                   Join&& join) {
+// The lines that each reader follows, by its own line: {{}, {0}} is a pipeline of two. Whoever follows comes after
+// those that it follows.
+using Follows = std::vector<std::vector<std::uint32_t>>;
+
+// Each reader is an actor: read(actor, line, what it follows) says how much was wrong, and arrives when it has joined.
+template <class Read>
+void start_readers(World& world, const Follows& follows, Read&& read) {
   for (std::size_t line = 0; line < follows.size(); ++line) {
-    world.start([&world, &follows, producers, join, line](std::size_t actor) -> std::uint64_t {
-      const auto& before = follows[line];
-      auto [space, reader] = join(line, JoinOptions{.follows = before});
-      if (!reader) {
-        return 1;
-      }
-      switch (before.size()) {
-      case 0: return read_all(world, actor, std::move(*reader), producers);
-      case 1: return read_all(world, actor, std::move(*reader), producers, {before[0]});
-      default: return read_all(world, actor, std::move(*reader), producers, {before[0], before[1]});
-      }
+    world.start([&follows, read, line](std::size_t actor) -> std::uint64_t {
+      return read(actor, line, std::span(follows[line]));
     });
     world.wait_for_arrivals(static_cast<std::uint32_t>(line + 1));
   }
 }
-
-// One producer, and readers that may follow others. Returns how much was wrong.
-inline std::uint64_t run_readers(World& world, const std::vector<std::vector<std::uint32_t>>& follows) {
-  const auto ring = world.make_ring(Producers::one);
-  start_readers(world, follows, 1, [&world, ring](std::size_t line, const JoinOptions& wish) {
-    auto space = world.reading(ring);
-    auto reader = Reader<Element>::join(space.memory<Element>(), line, wish, world.options());
-    return std::pair(std::move(space), std::move(reader));
-  });
-  return produce_alone(world, ring, 0) + world.finish();
-}
-
-// Many producers, one total order, and readers that may follow others.
-inline std::uint64_t run_many(World& world, std::size_t producers,
-                              const std::vector<std::vector<std::uint32_t>>& follows) {
-  const auto ring = world.make_ring(Producers::many);
-  start_readers(world, follows, producers, [&world, ring](std::size_t line, const JoinOptions& wish) {
-    auto space = world.reading(ring);
-    auto reader = SharedReader<Element>::join(space.shared_memory<Element>(), line, wish, world.options());
-    return std::pair(std::move(space), std::move(reader));
-  });
-  for (std::size_t id = 0; id < producers; ++id) {
-    world.start([&world, ring, id](std::size_t) { return produce_among_many(world, ring, id); });
-  }
-  auto wrong = world.finish();
+// All have seen the same, in the same order.
+inline std::uint64_t count_other_orders(World& world, const Follows& follows) {
+  std::uint64_t wrong = 0;
   for (std::size_t line = 1; line < follows.size(); ++line) {
     wrong += world.board().order[line] != world.board().order[0];
   }
   return wrong;
 }
 
+// One producer, and readers that may follow others. Returns how much was wrong.
+inline std::uint64_t run_readers(World& world, const Follows& follows) {
+  const auto ring = world.make_ring(ring_of_elements(Producers::one));
+  start_readers(world, follows, [&world, ring](std::size_t actor, std::size_t line, auto before) -> std::uint64_t {
+    const auto space = world.reading(ring);
+    auto reader = Reader<Element>::join(space.memory<Element>(), line, {.follows = before}, world.options());
+    return reader ? read_all(world, actor, std::move(*reader), 1, before) : 1;
+  });
+  return produce_alone(world, ring, 0) + world.finish();
+}
+
+// Many producers, one total order, and readers that may follow others.
+inline std::uint64_t run_many(World& world, std::size_t producers, const Follows& follows) {
+  const auto ring = world.make_ring(ring_of_elements(Producers::many));
+  const auto read = [&world, ring, producers](std::size_t actor, std::size_t line, auto before) -> std::uint64_t {
+    const auto space = world.reading(ring);
+    auto reader =
+        SharedReader<Element>::join(space.shared_memory<Element>(), line, {.follows = before}, world.options());
+    return reader ? read_all(world, actor, std::move(*reader), producers, before) : 1;
+  };
+  start_readers(world, follows, read);
+  for (std::size_t id = 0; id < producers; ++id) {
+    world.start([&world, ring, id](std::size_t) { return produce_among_many(world, ring, id); });
+  }
+  const auto wrong = world.finish();
+  return wrong + count_other_orders(world, follows);
+}
+
 // One reader over a ring of each producer.
 inline std::uint64_t run_fan_in(World& world, std::size_t producers) {
   for (std::size_t id = 0; id < producers; ++id) {
-    (void)world.make_ring(Producers::one);
+    (void)world.make_ring(ring_of_elements(Producers::one));
   }
   world.start([&world, producers](std::size_t) -> std::uint64_t {
     std::vector<RingSpace> spaces;

@@ -22,21 +22,11 @@
 #include <utility>
 #include <vector>
 
+#include <doctest/doctest.h>
+
 #include <unistd.h>
 
 namespace ringfleet::ring::conformance {
-
-struct Element {
-  std::uint64_t producer;
-  std::uint64_t number;
-  std::uint64_t check;
-};
-inline Element element(std::uint64_t producer, std::uint64_t number) {
-  return {producer, number, (producer + 1) * 0x9e37'79b9'7f4a'7c15 ^ number};
-}
-inline bool is_intact(const Element& seen) {
-  return seen.check == element(seen.producer, seen.number).check;
-}
 
 enum class Actors : std::uint8_t { threads, processes };
 
@@ -72,13 +62,11 @@ public:
     return backing != memory::Backing::heap || actors == Actors::threads;
   }
 
-  std::size_t make_ring(Producers producers) {
-    RingSpec spec;
+  // `spec`: what lies in it, who produces, and its arenas.
+  std::size_t make_ring(RingSpec spec) {
     spec.place = place();
-    spec.unit_bytes = sizeof(Element);
     spec.capacity = 64;
     spec.members = 4;
-    spec.producers = producers;
     spaces_.push_back(RingSpace::create(spec));
     specs_.push_back(spec);
     descriptors_.emplace_back();
@@ -184,5 +172,32 @@ private:
   bool is_child_ = false;
   static inline int count_ = 0;
 };
+
+// run(world) says how much was wrong.
+template <class Run>
+void on_every_backing(Actors actors, Run run) {
+  constexpr std::pair<memory::Backing, const char*> backings[] = {{memory::Backing::heap, "heap"},
+                                                                  {memory::Backing::anonymous, "anonymous"},
+                                                                  {memory::Backing::shm, "shm"},
+                                                                  {memory::Backing::file, "file"}};
+  for (const auto& [backing, name] : backings) {
+    if (World::is_possible(backing, actors)) {
+      CAPTURE(name);
+      World world(backing, actors);
+      CHECK(run(world) == 0);
+    }
+  }
+}
+
+// The build file runs the two kinds of actor as tests of their own, by these names.
+template <class Run>
+void on_every_world(Run run) {
+  SUBCASE("between threads") {
+    on_every_backing(Actors::threads, run);
+  }
+  SUBCASE("between processes") {
+    on_every_backing(Actors::processes, run);
+  }
+}
 
 } // namespace ringfleet::ring::conformance

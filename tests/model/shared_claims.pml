@@ -1,5 +1,5 @@
 // A ring that many producers write: claim, fill, publish; and what survivors do when producers die, as in
-// ring/shared_sequencer.hpp, shared_claims.hpp, shared_owners.hpp, shared_reader_sequencer.hpp.
+// ring/shared_sequencer.hpp, shared_room.hpp, shared_claims.hpp, shared_owners.hpp, shared_reader_sequencer.hpp.
 //
 // Every step is one access to a shared word, with what follows of it in private. Producers, a survivor that repairs and
 // an heir that takes the number of a dead one may die between any two steps. Whatever happens, the reader gets every

@@ -32,7 +32,7 @@ KILLED = [
            "    readers_[line].gate.template publish<A>(no_reader);\n    A::step(\"member.position_kept\");\n"
            "    if (keeps) {\n      A::store_release(mine.kept_position, gate);\n    }", ring_kills),
     Mutant("kill.no_helping", "help", "ring/shared_sequencer.hpp",
-           "      if (end != finished_end_ && !describe<A>(lines_, latest)) [[unlikely]] {\n"
+           "      if (end != finished_end_ && !describe<A>(lines(), latest)) [[unlikely]] {\n"
            "        word = A::load_acquire(shared_->tail);\n        continue;\n      }\n", "", shared_kills),
     Mutant("kill.repair_describes_nothing", "help", "ring/shared_claims.hpp",
            "  (void)describe<A>(lines, latest);\n  std::uint64_t aborted = 0;", "  std::uint64_t aborted = 0;", shared_kills),

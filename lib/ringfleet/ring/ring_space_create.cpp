@@ -1,23 +1,18 @@
-// Making rings, and continuing those whose owner is gone.
+// Who may make a ring, and continuing those whose owner is gone.
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/limits.hpp"
 #include "ringfleet/os/directory_watch.hpp"
 #include "ringfleet/os/file.hpp"
-#include "ringfleet/os/memory_file.hpp"
-#include "ringfleet/os/memory_placement.hpp"
+#include "ringfleet/ring/detail/new_ring.hpp"
 #include "ringfleet/ring/detail/pid_scope.hpp"
 #include "ringfleet/ring/detail/ring_family.hpp"
 #include "ringfleet/ring/detail/space_parts.hpp"
 #include "ringfleet/ring/ring_space.hpp"
 #include "ringfleet/ring/shared_owners.hpp"
 
-#include <cstring>
-#include <random>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 
@@ -30,20 +25,6 @@ namespace {
 
 using detail::SpaceParts;
 
-std::uint64_t new_birth() {
-  std::random_device random;
-  return std::uint64_t{random()} << 32 | random();
-}
-
-Owner own_owner(std::uint64_t generation) {
-  const auto scope = detail::own_scope();
-  return {.state = OwnerState::owned,
-          .generation = generation,
-          .process = os::own_identity(),
-          .pid_namespace = scope.pid_namespace,
-          .boot_id = scope.boot_id};
-}
-
 RingExpectation expectation_of(const RingSpec& spec) {
   return {.unit_bytes = spec.unit_bytes,
           .fingerprint = spec.fingerprint,
@@ -53,135 +34,6 @@ RingExpectation expectation_of(const RingSpec& spec) {
           .producers = spec.producers,
           .trust = {.owner_uid = std::nullopt, .mode_max = spec.options.mode},
           .mapping = spec.options.mapping};
-}
-
-struct SegmentSpecs {
-  memory::SegmentSpec ring;
-  memory::SegmentSpec members;
-  memory::SegmentSpec arena;
-};
-
-SegmentSpecs specs_of(const RingSpec& spec, const RingShape& shape) {
-  memory::SegmentSpec one{.kind = memory::SegmentKind::ring,
-                          .body_bytes = detail::ring_body_bytes(shape),
-                          .generation = new_birth(),
-                          .fingerprint = spec.fingerprint};
-  SegmentSpecs all{one, one, one};
-  all.members.kind = memory::SegmentKind::members;
-  all.members.body_bytes = detail::members_body_bytes(shape);
-  all.arena.kind = memory::SegmentKind::arena;
-  all.arena.body_bytes = detail::arena_body_bytes(shape);
-  return all;
-}
-
-// Nobody else sees the memory yet. It is zeroed.
-void format_space(detail::RingParts& ring, detail::MemberParts& members, const RingShape& shape) {
-  std::memcpy(&ring.head->shape, &shape, sizeof(shape));
-  const auto scope = detail::own_scope();
-  std::memcpy(members.head->scope.boot_id, scope.boot_id.data(), sizeof(members.head->scope.boot_id));
-  members.head->scope.pid_namespace = scope.pid_namespace;
-  members.head->grace_ns = static_cast<std::uint64_t>(Nanoseconds(limits::member_grace).count());
-  if (ring.shared != nullptr) {
-    format_ring(SharedRingLines{ring.shared, ring.owners, ring.descriptors, ring.evicted, &members.head->joins,
-                                members.readers});
-  } else {
-    format_ring({ring.producer, ring.evicted, &members.head->joins, members.readers, shape.capacity});
-  }
-  write_owner(ring.head->owner, own_owner(1));
-}
-
-// After the segments are attached and known to be of this process' making.
-std::shared_ptr<SpaceParts> finished(std::shared_ptr<SpaceParts> parts, const RingShape& shape, const RingSpec& spec) {
-  parts->facts = detail::check_shape(shape, spec.place.text());
-  parts->facts.fingerprint = spec.fingerprint;
-  parts->facts.birth = parts->ring_segment.header().generation;
-  parts->carve(shape);
-  return parts;
-}
-
-std::shared_ptr<SpaceParts> create_heap(const RingSpec& spec) {
-  const auto shape = detail::shape_of(spec);
-  const auto specs = specs_of(spec, shape);
-  auto parts = std::make_shared<SpaceParts>(spec.place);
-  parts->is_creator = true;
-  os::watch_forks();
-  parts->ring_segment = memory::Segment::heap(specs.ring);
-  parts->member_segment = memory::Segment::heap(specs.members);
-  if (shape.arena_bytes != 0) {
-    parts->arena_segment = memory::Segment::heap(specs.arena);
-  }
-  parts = finished(std::move(parts), shape, spec);
-  format_space(parts->ring, parts->members, shape);
-  return parts;
-}
-
-memory::Segment create_anonymous(const RingSpec& spec, const memory::SegmentSpec& segment, std::string_view part) {
-  const auto label = part.empty() ? spec.place.name() : fmt::format("{}+{}", spec.place.name(), part);
-  const auto& wishes = spec.options.mapping;
-  auto file = memory::create_anonymous_segment(label, segment, wishes.huge_pages);
-  auto mapped = memory::Segment::attach_writer(
-      std::move(file), {.kind = segment.kind, .body_bytes_min = segment.body_bytes, .fingerprint = segment.fingerprint},
-      label);
-  os::place_memory(mapped.descriptor().get(), mapped.body(), true, wishes, label);
-  return mapped;
-}
-
-std::shared_ptr<SpaceParts> create_anonymous(const RingSpec& spec) {
-  const auto shape = detail::shape_of(spec);
-  const auto specs = specs_of(spec, shape);
-  auto parts = std::make_shared<SpaceParts>(spec.place);
-  parts->is_creator = true;
-  parts->ring_segment = create_anonymous(spec, specs.ring, {});
-  parts->member_segment = create_anonymous(spec, specs.members, detail::members_part);
-  if (shape.arena_bytes != 0) {
-    parts->arena_segment = create_anonymous(spec, specs.arena, detail::arena_part);
-  }
-  parts = finished(std::move(parts), shape, spec);
-  format_space(parts->ring, parts->members, shape);
-  const bool many = spec.producers == Producers::many;
-  for (const auto* segment : {&parts->ring_segment, &parts->member_segment, &parts->arena_segment}) {
-    if (!segment->descriptor()) {
-      continue;
-    }
-    if (many || segment == &parts->member_segment) {
-      os::seal_many_writers(segment->descriptor().get(), spec.place.name());
-    } else {
-      memory::seal_segment(segment->descriptor(), spec.place.name());
-    }
-  }
-  return parts;
-}
-
-// Members and arena appear before the ring, so a ring that is found is whole.
-std::shared_ptr<SpaceParts> create_named(const RingSpec& spec) {
-  const auto shape = detail::shape_of(spec);
-  const auto specs = specs_of(spec, shape);
-  memory::HiddenSegment members(spec.place.path(detail::members_part), specs.members, spec.options);
-  std::unique_ptr<memory::HiddenSegment> arena;
-  if (shape.arena_bytes != 0) {
-    arena = std::make_unique<memory::HiddenSegment>(spec.place.path(detail::arena_part), specs.arena, spec.options);
-  }
-  memory::HiddenSegment ring(spec.place.path(), specs.ring, spec.options);
-  auto ring_parts = detail::carve_ring(ring.body(), shape);
-  auto member_parts = detail::carve_members(members.body(), shape);
-  format_space(ring_parts, member_parts, shape);
-  auto parts = std::make_shared<SpaceParts>(spec.place);
-  std::vector<std::string_view> appeared;
-  try {
-    parts->member_segment = members.appear();
-    appeared.push_back(detail::members_part);
-    if (arena != nullptr) {
-      parts->arena_segment = arena->appear();
-      appeared.push_back(detail::arena_part);
-    }
-    parts->ring_segment = ring.appear();
-  } catch (...) {
-    for (const auto part : appeared) {
-      ::unlink(spec.place.path(part).c_str());
-    }
-    throw;
-  }
-  return finished(std::move(parts), shape, spec);
 }
 
 // What a crash of the machine may have left in a file that nobody had time to write out.
@@ -232,7 +84,7 @@ std::shared_ptr<SpaceParts> continue_named(const RingSpec& spec) {
     Atomics::store_release(producer.closed, std::uint64_t{0});
   }
   auto& line = parts->ring.head->owner;
-  write_owner(line, own_owner(detail::owner_of(line).generation + 1));
+  write_owner(line, detail::own_owner(detail::owner_of(line).generation + 1));
   detail::wake_owner_word(line);
   // Whoever waits for this ring to be continued watches its directory.
   (void)::utimensat(AT_FDCWD, spec.place.path().c_str(), nullptr, 0);
@@ -249,7 +101,7 @@ std::shared_ptr<SpaceParts> make_or_continue(const RingSpec& spec) {
       detail::retire(place);
     }
     detail::remove_family(place);
-    return create_named(spec);
+    return detail::create_named(spec);
   }
   try {
     return continue_named(spec);
@@ -326,8 +178,8 @@ std::shared_ptr<SpaceParts> create_for_many(const RingSpec& spec) {
 RingSpace RingSpace::create(const RingSpec& spec) {
   detail::check_spec(spec);
   switch (spec.place.backing()) {
-  case memory::Backing::heap: return {create_heap(spec), SpaceRole::owner};
-  case memory::Backing::anonymous: return {create_anonymous(spec), SpaceRole::owner};
+  case memory::Backing::heap: return {detail::create_heap(spec), SpaceRole::owner};
+  case memory::Backing::anonymous: return {detail::create_anonymous(spec), SpaceRole::owner};
   case memory::Backing::shm:
   case memory::Backing::file: break;
   }

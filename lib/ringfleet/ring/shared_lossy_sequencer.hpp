@@ -86,7 +86,7 @@ public:
   [[nodiscard]] bool check() const noexcept {
     A::step("shared.copied");
     // SYNC ring.limit: acquire barrier between the copy and the limit; pairs with the exchange and the barrier in
-    // SharedSequencer::extend.
+    // SharedRoom::extend.
     A::load_barrier();
     return !is_lapped(position_);
   }

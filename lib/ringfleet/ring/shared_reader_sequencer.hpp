@@ -146,7 +146,7 @@ private:
     // follows.
     A::fetch_add(lines_.joins->value, std::uint64_t{1});
     A::step("ring.joined");
-    // SYNC ring.join: barrier between the gate and the limit; pairs with the barrier in SharedSequencer::extend.
+    // SYNC ring.join: barrier between the gate and the limit; pairs with the barrier in SharedRoom::extend.
     A::store_load_barrier();
     // Nothing from here on is overwritten before this reader has released it.
     const auto oldest = oldest_claim<A>(lines_);

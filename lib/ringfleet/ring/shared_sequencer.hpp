@@ -11,17 +11,14 @@
 // A producer that is *stopped* between the two stops the readers there, and the others a lap later, until it goes on or
 // is killed and repaired. Where that is too much, give each producer a ring of its own.
 //
-// Room. Claims go up to `granted`, a word that all producers share. Whoever needs more looks at the gates (a gate is
-// never ahead of an unfinished claim) or, without readers, for the first unfinished claim, and then, as with one
-// producer (sequencer.hpp): states the limit, barrier, looks whether anybody joined, and only then grants.
+// Where claims may end, and who is in the way of those that may not, is in shared_room.hpp.
 
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/bits.hpp"
-#include "ringfleet/ring/active_lines.hpp"
 #include "ringfleet/ring/gate.hpp"
 #include "ringfleet/ring/parking.hpp"
-#include "ringfleet/ring/sequencer.hpp"
 #include "ringfleet/ring/shared_claims.hpp"
+#include "ringfleet/ring/shared_room.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -29,20 +26,12 @@
 
 namespace ringfleet::ring {
 
-// What keeps a claim from succeeding: a reader, or without readers an unfinished claim.
-struct Blocker {
-  std::optional<std::size_t> line;
-  std::uint64_t incarnation = 0; // of the reader on that line
-  std::uint64_t position = 0;    // the gate that is needed, or where the unfinished claim begins
-};
-
 // One thread at a time, under an owner number that nobody else uses. The lines must outlive it.
 template <class A = Atomics>
 class SharedSequencer {
 public:
   SharedSequencer(const SharedRingLines& lines, std::uint32_t owner) noexcept
-      : lines_(lines), shared_(lines.shared), capacity_(lines.capacity()), owner_(owner),
-        step_(std::max<std::uint64_t>(1, lines.capacity() / 8)) {
+      : shared_(lines.shared), capacity_(lines.capacity()), owner_(owner), room_(lines) {
     RINGFLEET_ASSERT(is_power_of_two(capacity_) && capacity_ <= shared_capacity_max,
                      "the capacity of a ring is a power of two");
     RINGFLEET_ASSERT(owner != 0 && owner < owners_max, "an owner number was taken");
@@ -71,57 +60,23 @@ public:
     A::step("parking.published");
     // SYNC ring.parking: barrier, then loads; pairs with the barrier in announce_wait.
     A::store_load_barrier();
-    refresh();
+    const auto readers = room_.readers();
     bool awaited = is_awaited_behind_barrier<A>(shared_->awaited_descriptor, before, after);
-    for (const auto line : active_.lines()) {
-      awaited = awaited || is_awaited_behind_barrier<A>(lines_.readers[line].awaited_cursor, before, after);
+    for (const auto line : readers) {
+      awaited = awaited || is_awaited_behind_barrier<A>(lines().readers[line].awaited_cursor, before, after);
     }
     return awaited;
   }
 
   // After `full`: whose fault is it? Empty when there may be room by now.
   [[nodiscard]] std::optional<Blocker> blocker(std::uint64_t count) noexcept {
-    const auto needed = latest_claim<A>(lines_).end() + count - capacity_;
-    refresh();
-    std::optional<Blocker> slowest;
-    bool is_gated = false;
-    for (const auto line : active_.lines()) {
-      const auto incarnation = A::load_acquire(lines_.readers[line].incarnation);
-      const auto gate = gate_of(line);
-      is_gated = is_gated || gate != no_reader;
-      if (gate != no_reader && is_before(gate, needed)) {
-        slowest = {.line = line, .incarnation = incarnation, .position = needed};
-      }
-    }
-    if (!is_gated) {
-      const auto position = first_unfinished<A>(lines_);
-      if (is_before(position, needed)) {
-        return Blocker{.line = {}, .position = position};
-      }
-    }
-    return slowest;
+    return room_.blocker(latest_claim<A>(lines()).end() + count - capacity_);
   }
   // A reader that has not released everything below `position`; empty when there is none.
   [[nodiscard]] std::optional<Blocker> reader_behind(std::uint64_t position) noexcept {
-    refresh();
-    for (const auto line : active_.lines()) {
-      const auto incarnation = A::load_acquire(lines_.readers[line].incarnation);
-      const auto gate = gate_of(line);
-      if (gate != no_reader && is_before(gate, position)) {
-        return Blocker{.line = line, .incarnation = incarnation, .position = position};
-      }
-    }
-    return std::nullopt;
+    return room_.reader_behind(position);
   }
-  [[nodiscard]] bool is_blocking(const Blocker& blocker) const noexcept {
-    if (!blocker.line) {
-      const auto claim = next_claim<A>(lines_, blocker.position, latest_claim<A>(lines_));
-      return claim.begin == blocker.position && claim.fate == Fate::claimed;
-    }
-    const auto gate = gate_of(*blocker.line);
-    return gate != no_reader && is_before(gate, blocker.position) &&
-           A::load_acquire(lines_.readers[*blocker.line].incarnation) == blocker.incarnation;
-  }
+  [[nodiscard]] bool is_blocking(const Blocker& blocker) const noexcept { return room_.is_blocking(blocker); }
 
   // Before parking on an unfinished claim; afterwards look once more, and only then sleep. Producers share the flag,
   // and it only moves forward. True: somebody else's wait was replaced, for a claim that is finished by now; ring the
@@ -140,12 +95,12 @@ public:
 
   // As with one producer: nobody waits any more for whoever took this line as its `incarnation`-th. Then ring the bell.
   [[nodiscard]] bool evict(std::size_t line, std::uint64_t incarnation) noexcept {
-    if (incarnation == 0 || A::load_acquire(lines_.readers[line].incarnation) != incarnation) {
+    if (incarnation == 0 || A::load_acquire(lines().readers[line].incarnation) != incarnation) {
       return false;
     }
     // SYNC ring.evict: release, then a barrier before anything is overwritten; pairs with the acquire barrier in
     // SharedReaderSequencer::is_evicted.
-    raise_to<A>(lines_.evicted[line], incarnation);
+    raise_to<A>(lines().evicted[line], incarnation);
     A::step("ring.evicted");
     A::store_load_barrier();
     return true;
@@ -159,7 +114,7 @@ public:
   [[nodiscard]] std::uint32_t owner() const noexcept { return owner_; }
   [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] std::uint64_t largest_claim() const noexcept { return std::min(capacity_, claim_length_max); }
-  [[nodiscard]] const SharedRingLines& lines() const noexcept { return lines_; }
+  [[nodiscard]] const SharedRingLines& lines() const noexcept { return room_.lines(); }
 
 private:
   template <bool is_contiguous, class Skipped>
@@ -168,7 +123,7 @@ private:
     auto word = own_word_;
     // Nobody has claimed since we did, as far as we know: one exchange, and nothing else is looked at. A word with our
     // number was written by us, so it is the very claim that we remember. Where it fails it has also brought the line.
-    if (own_end_ == finished_end_ && !is_before(granted_, own_end_ + count) &&
+    if (own_end_ == finished_end_ && !is_before(room_.granted(), own_end_ + count) &&
         fitting_length<is_contiguous>(own_end_, count) == count) [[likely]] {
       if (move_tail(word, own_end_, count)) [[likely]] {
         first = own_end_ - count;
@@ -181,15 +136,14 @@ private:
     }
     for (;;) {
       A::step("shared.tail_seen");
-      // SYNC shared.granted: acquire; pairs with the release in extend. Receives: that the slots are not used any more.
-      granted_ = A::load_acquire(shared_->granted);
-      const auto latest = claim_of_tail(word, granted_);
+      room_.look();
+      const auto latest = claim_of_tail(word, room_.granted());
       const auto end = latest.end();
       const auto length = fitting_length<is_contiguous>(end, count);
-      if (is_before(granted_, end + length) && !extend(end, length)) [[unlikely]] {
+      if (is_before(room_.granted(), end + length) && !room_.extend(end, length)) [[unlikely]] {
         return ClaimResult::full;
       }
-      if (end != finished_end_ && !describe<A>(lines_, latest)) [[unlikely]] {
+      if (end != finished_end_ && !describe<A>(lines(), latest)) [[unlikely]] {
         word = A::load_acquire(shared_->tail);
         continue;
       }
@@ -233,82 +187,18 @@ private:
     // SYNC shared.descriptor: release; pairs with the acquire in look_at. Publishes: the slots of the claim. A plain
     // store: until it is finished only its owner and its helpers write this cell, and theirs is an exchange from an
     // older value.
-    A::store_release(lines_.descriptor(first), descriptor_of(claim, lines_.lap(first)));
+    A::store_release(lines().descriptor(first), descriptor_of(claim, lines().lap(first)));
     finished_end_ = claim.end();
     A::step("shared.finished");
   }
 
-  // `no_reader` when the line holds nothing back.
-  [[nodiscard]] std::uint64_t gate_of(std::size_t line) const noexcept {
-    const auto& reader = lines_.readers[line];
-    const auto gate = reader.gate.template observe<A>();
-    return is_gating(gate) && !is_evicted<A>(lines_.evicted[line], reader) ? gate : no_reader;
-  }
-  // Of readers that hold something back, not beyond `end`; `no_reader` when there are none.
-  [[nodiscard]] std::uint64_t least_gate(std::uint64_t end) const noexcept {
-    SlowestGate slowest(end, capacity_);
-    bool is_gated = false;
-    for (const auto line : active_.lines()) {
-      if (const auto gate = gate_of(line); gate != no_reader) {
-        slowest.add(gate);
-        is_gated = true;
-      }
-    }
-    return is_gated ? slowest.position() : no_reader;
-  }
-  void refresh() noexcept {
-    if (active_.is_stale(*lines_.joins)) [[unlikely]] {
-      active_.refresh(*lines_.joins, lines_.readers, [](std::size_t) { return true; });
-    }
-  }
-
-  [[gnu::noinline]] bool extend(std::uint64_t end, std::uint64_t count) noexcept {
-    const auto needed = end + count;
-    refresh();
-    A::step("shared.looking_at_gates");
-    const auto gate = least_gate(end);
-    const auto free_from = gate != no_reader ? gate : first_unfinished<A>(lines_);
-    if (is_before(free_from + capacity_, needed)) {
-      return false;
-    }
-    const auto wanted = earlier(free_from + capacity_, later(needed, end + step_));
-    // SYNC ring.limit: release, then a barrier before anything is written below it; for newcomers as ring.join.
-    raise_to<A>(shared_->limit, wanted);
-    A::step("shared.limit_stated");
-    // SYNC ring.join: barrier between the limit and the joins; pairs with the barrier in SharedReaderSequencer::enter.
-    A::store_load_barrier();
-    auto allowed = wanted;
-    if (active_.is_stale(*lines_.joins)) {
-      refresh();
-      if (const auto again = least_gate(end); again != no_reader) {
-        allowed = earlier(allowed, again + capacity_);
-      }
-    }
-    raise_to<A>(shared_->finished, free_from);
-    // SYNC shared.granted: exchange, release; pairs with the acquire in try_claim. Publishes: that whoever used the
-    // slots up to here has finished with them.
-    raise_to<A>(shared_->granted, allowed);
-    A::step("shared.granted");
-    return !is_before(allowed, needed);
-  }
-
-  [[nodiscard]] static std::uint64_t earlier(std::uint64_t a, std::uint64_t b) noexcept {
-    return is_before(a, b) ? a : b;
-  }
-  [[nodiscard]] static std::uint64_t later(std::uint64_t a, std::uint64_t b) noexcept {
-    return is_before(a, b) ? b : a;
-  }
-
-  SharedRingLines lines_;
   SharedLines* shared_;
   std::uint64_t capacity_;
   std::uint32_t owner_;
   std::uint64_t own_word_ = 0; // the latest claim of this producer, as it stood in the tail
   std::uint64_t own_end_ = 0;
-  std::uint64_t granted_ = 0;                      // as last seen
   std::uint64_t finished_end_ = ~std::uint64_t{0}; // of the claim that this producer finished last
-  std::uint64_t step_;
-  ActiveLines<A> active_;
+  SharedRoom<A> room_;
 };
 
 } // namespace ringfleet::ring

@@ -42,6 +42,15 @@ Scope own_scope() {
   return scope;
 }
 
+Owner own_owner(std::uint64_t generation) {
+  const auto scope = own_scope();
+  return {.state = OwnerState::owned,
+          .generation = generation,
+          .process = os::own_identity(),
+          .pid_namespace = scope.pid_namespace,
+          .boot_id = scope.boot_id};
+}
+
 Scope scope_of(const PidScope& shared) noexcept {
   Scope scope;
   scope.boot_id = {Atomics::load_acquire(shared.boot_id[0]), Atomics::load_acquire(shared.boot_id[1])};

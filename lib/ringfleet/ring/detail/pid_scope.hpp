@@ -3,6 +3,7 @@
 // Whether the pids of a member table mean something to this process, and making them so.
 
 #include "ringfleet/ring/detail/ring_shape.hpp"
+#include "ringfleet/ring/owner_line.hpp"
 #include "ringfleet/ring/ring_space_layout.hpp"
 
 #include <array>
@@ -19,6 +20,8 @@ struct Scope {
 };
 
 [[nodiscard]] Scope own_scope();
+// This process as the owner of a ring.
+[[nodiscard]] Owner own_owner(std::uint64_t generation);
 [[nodiscard]] Scope scope_of(const PidScope& shared) noexcept;
 
 // Throws Error(wrong_state) naming the difference.

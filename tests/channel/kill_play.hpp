@@ -3,12 +3,12 @@
 // Publishers and readers of a channel as processes that live until they are killed, and who sees to it that there is
 // always one for each role.
 
+#include "../mortals.hpp"
 #include "channel_fixture.hpp"
 #include "kill_ledger.hpp"
 
 #include <algorithm>
 #include <cstdint>
-#include <new>
 #include <random>
 #include <utility>
 #include <vector>
@@ -17,7 +17,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 
 namespace ringfleet::channel::test {
 
@@ -130,9 +129,6 @@ class Play {
 public:
   Play(const memory::Place& place, unsigned publishers, std::uint64_t seed)
       : place_(place), publishers_(publishers), random_(seed) {
-    void* memory = ::mmap(nullptr, sizeof(Ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(memory != MAP_FAILED);
-    ledger_ = new (memory) Ledger;
     for (unsigned role = 0; role < publishers_ + readers_total; ++role) {
       pids_.push_back(start(role));
     }
@@ -144,7 +140,6 @@ public:
         (void)wait_for_child(pid);
       }
     }
-    ::munmap(ledger_, sizeof(Ledger));
   }
   Play(const Play&) = delete;
   Play& operator=(const Play&) = delete;
@@ -209,7 +204,7 @@ private:
   memory::Place place_;
   unsigned publishers_;
   std::mt19937_64 random_;
-  Ledger* ledger_;
+  ringfleet::test::ForkShared<Ledger> ledger_;
   std::vector<pid_t> pids_;
 };
 

@@ -2,10 +2,7 @@
 // that dies anywhere, an heir that takes its arena, another lender meanwhile, and a reader that joins at an older
 // record or copies. Whoever is handed a message sees what was written for it, as long as the view lives.
 
-#include "explored_atomics.hpp"
-#include "ringfleet/frame/frame_reader.hpp"
-#include "ringfleet/frame/frame_writer.hpp"
-#include "ringfleet/frame/lossy_frame_reader.hpp"
+#include "loan_witness.hpp"
 #include "ringfleet/ring/lossy_reader.hpp"
 #include "ringfleet/ring/shared_lenders.hpp"
 #include "ringfleet/ring/shared_producer.hpp"
@@ -14,7 +11,6 @@
 
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,7 +42,7 @@ public:
     }
     first_.emplace(*this, 0);
     // One message is there before anybody runs.
-    first_->lend(1);
+    lend(first_->writer, 1);
   }
 
   unsigned processes() const { return 3; }
@@ -54,14 +50,14 @@ public:
   void run(unsigned process) {
     if (process == 0) {
       for (unsigned number = 2; number <= shape_.loans; ++number) {
-        first_->lend(number);
+        lend(first_->writer, number);
       }
     } else if (process == 1) {
-      shape_.is_lossy ? copy() : join_and_read();
+      shape_.is_lossy ? witness_.copy<Lossy>(memory()) : witness_.join_and_read<Reader>(memory());
     } else if (!shape_.has_heir || wait_for_death()) {
       second_.emplace(*this, process);
       for (unsigned number = 1; number <= shape_.loans; ++number) {
-        second_->lend(100 + number);
+        lend(second_->writer, 100 + number);
       }
     }
   }
@@ -69,14 +65,13 @@ public:
     if (outcome.is_dead(0) && shape_.has_heir && second_ && second_->arena_number != 1) {
       return "the heir has another arena";
     }
-    return wrong_;
+    return witness_.wrong();
   }
 
 private:
   using Producer = ring::SharedProducer<FrameBlock, E>;
   using Reader = ring::SharedReader<FrameBlock, E>;
   using Lossy = ring::SharedLossyReader<FrameBlock, E>;
-  static constexpr ring::BarrierOptions spins{.waiting = ring::Waiting::spin, .shared = false};
   static constexpr std::uint32_t arenas = 2;
   static std::uint64_t identity_of(unsigned process) { return 100 + process; }
 
@@ -86,14 +81,6 @@ private:
           arena_number(*ring::take_arena<E>(world.lenders(), identity_of(process), is_dead_owner)),
           arena(world.segment(arena_number), {.number = arena_number}),
           writer(*producer, {.max_message = 64, .arena = &arena}) {}
-
-    void lend(unsigned number) {
-      auto loan = writer.loan(64);
-      if (loan) {
-        E::store_relaxed(word_in(loan.bytes()), std::uint64_t{number});
-        (void)loan.commit(std::uint64_t{8}, {.kind = static_cast<std::uint16_t>(number)});
-      }
-    }
 
     std::optional<Producer> producer;
     std::uint32_t arena_number;
@@ -108,41 +95,7 @@ private:
   }
   // With an heir there is one arena only.
   std::span<std::uint64_t> lenders() { return std::span(lenders_).first(shape_.has_heir ? 1 : arenas); }
-  std::span<std::byte> segment(std::uint32_t number) {
-    auto& blocks = segments_[number - 1];
-    return {blocks.data()->bytes, blocks.size() * block_bytes};
-  }
-  static std::uint64_t& word_in(std::span<const std::byte> bytes) {
-    return *reinterpret_cast<std::uint64_t*>(const_cast<std::byte*>(bytes.data()));
-  }
-
-  void check(const View& view, std::uint64_t value) {
-    if (value != view.kind) {
-      wrong_ = "message " + std::to_string(view.kind) + " shows what was written for " + std::to_string(value);
-    }
-  }
-  void join_and_read() {
-    auto blocks = Reader::join(memory(), 0, {.from = ring::JoinFrom::oldest}, spins);
-    FrameReader<Reader, E> reader(*blocks, {.max_message = 64, .arenas = &views_});
-    for (unsigned polls = 0; polls < 2; ++polls) {
-      (void)reader.poll([&](const View& view) {
-        check(view, E::load_relaxed(word_in(view.bytes)));
-        check(view, E::load_relaxed(word_in(view.bytes))); // and it stays
-      });
-    }
-    blocks->leave();
-  }
-  void copy() {
-    auto blocks = Lossy::watch(memory(), {.from = ring::JoinFrom::oldest}, spins);
-    LossyFrameReader<Lossy, E> reader(*blocks, {.max_message = 64, .arenas = &views_});
-    for (unsigned polls = 0; polls < 2; ++polls) {
-      (void)reader.poll([&](const View& view) {
-        std::uint64_t value = 0;
-        std::memcpy(&value, view.bytes.data(), sizeof(value));
-        check(view, value);
-      });
-    }
-  }
+  std::span<std::byte> segment(std::uint32_t number) { return bytes_of(segments_[number - 1]); }
 
   SharedLoanShape shape_;
   ring::SharedLines shared_{};
@@ -155,9 +108,9 @@ private:
   std::vector<FrameBlock> blocks_;
   std::array<std::vector<FrameBlock>, arenas> segments_;
   LoanViews views_;
+  LoanWitness witness_{views_};
   std::optional<Lender> first_;
   std::optional<Lender> second_;
-  std::string wrong_;
 };
 
 void walk(std::string_view name, const SharedLoanShape& shape, const Bounds& bounds) {

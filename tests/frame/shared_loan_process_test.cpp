@@ -6,6 +6,7 @@
 // RINGFLEET_TEST_ROUNDS: how many deaths; RINGFLEET_TEST_SEED.
 
 #include "../dying_atomics.hpp"
+#include "../mortals.hpp"
 #include "../scale.hpp"
 #include "../seed.hpp"
 #include "ringfleet/frame/frame_reader.hpp"
@@ -16,15 +17,9 @@
 #include "ringfleet/ring/shared_reader.hpp"
 
 #include <array>
-#include <csignal>
 #include <deque>
 #include <map>
-#include <new>
 #include <random>
-
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <doctest/doctest.h>
 
@@ -110,9 +105,6 @@ std::span<std::uint64_t> words_in(std::span<const std::byte> bytes) {
 class Field {
 public:
   explicit Field(std::uint64_t first_position) {
-    void* bytes = mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(bytes != MAP_FAILED);
-    memory_ = new (bytes) Memory{};
     ring::format_ring(memory_->ring(), first_position);
     for (std::uint32_t number = 1; number <= workers; ++number) {
       REQUIRE(views_.open(number, memory_->arena(number)));
@@ -122,36 +114,22 @@ public:
   }
   Field(const Field&) = delete;
   Field& operator=(const Field&) = delete;
-  ~Field() {
-    for (const auto child : children_) {
-      if (child > 0) {
-        kill(child, SIGKILL);
-        waitpid(child, nullptr, 0);
-      }
-    }
-    reader_.reset();
-    blocks_.reset();
-    munmap(memory_, sizeof(Memory));
-  }
 
   void start(unsigned worker, std::uint64_t steps_to_live) {
     incarnation_of_[worker] = ++incarnation_;
     memory_->accounts[worker] = {};
-    children_[worker] = fork();
-    REQUIRE(children_[worker] >= 0);
-    if (children_[worker] == 0) {
+    writers_.start(worker, [&] {
       DyingAtomics::steps_to_live = steps_to_live;
       work(*memory_, memory_->accounts[worker], incarnation_);
-    }
+    });
   }
   // Is it dead? Then what it had published, and nothing else of it, is read.
   bool reap(unsigned worker) {
-    int status = 0;
-    if (waitpid(children_[worker], &status, WNOHANG) != children_[worker]) {
+    const auto fate = writers_.reap(worker);
+    if (fate == Writers::Fate::alive) {
       return false;
     }
-    children_[worker] = 0;
-    wrong_ += !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
+    wrong_ += fate != Writers::Fate::killed;
     const auto lines = memory_->ring().lines();
     const auto tail = ring::latest_claim(lines).end();
     while (ring::is_before(reader_->position(), tail)) {
@@ -208,6 +186,8 @@ public:
   [[nodiscard]] std::uint64_t loans() const { return reader_->counts().loans; }
 
 private:
+  using Writers = ringfleet::test::Mortals<workers>;
+
   struct Held {
     View view;
     std::uint64_t word;
@@ -221,12 +201,12 @@ private:
     wrong_ += reader_->release_held() != ReadResult::message;
   }
 
-  Memory* memory_ = nullptr;
+  ringfleet::test::ForkShared<Memory> memory_;
   LoanViews views_;
   std::optional<ring::SharedReader<FrameBlock>> blocks_;
   std::optional<FrameReader<ring::SharedReader<FrameBlock>>> reader_;
   std::deque<Held> held_;
-  std::array<pid_t, workers> children_{};
+  Writers writers_;
   std::array<std::uint64_t, workers> incarnation_of_{};
   std::map<std::uint64_t, std::uint64_t> read_; // messages, by incarnation
   std::uint64_t incarnation_ = 0;

@@ -4,20 +4,15 @@
 //
 // RINGFLEET_TEST_ROUNDS: how many deaths; RINGFLEET_TEST_SEED.
 
+#include "../mortals.hpp"
 #include "../scale.hpp"
 #include "../seed.hpp"
 #include "reader_life.hpp"
 
 #include <array>
-#include <csignal>
-#include <new>
 #include <optional>
 #include <random>
 #include <string>
-
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <doctest/doctest.h>
 
@@ -31,43 +26,29 @@ namespace {
 class Field {
 public:
   explicit Field(std::uint64_t first_position) {
-    void* bytes = mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(bytes != MAP_FAILED);
-    memory_ = new (bytes) Memory{};
     format_ring(memory_->ring(), first_position);
     producer_.emplace(memory_->ring(), parks);
     protocol_.emplace(memory_->members, memory_->readers, ActorMark::of(os::own_identity()));
   }
   Field(const Field&) = delete;
   Field& operator=(const Field&) = delete;
-  ~Field() {
-    for (const auto child : children_) {
-      if (child > 0) {
-        kill(child, SIGKILL);
-        waitpid(child, nullptr, 0);
-      }
-    }
-    producer_.reset();
-    munmap(memory_, sizeof(Memory));
-  }
 
   void start(unsigned worker, std::uint64_t steps_to_live, std::uint64_t seed) {
     memory_->accounts[worker] = {};
-    children_[worker] = fork();
-    REQUIRE(children_[worker] >= 0);
-    if (children_[worker] == 0) {
+    readers_.start(worker, [&] {
       DyingAtomics::steps_to_live = steps_to_live;
       Life(*memory_, memory_->accounts[worker], worker, seed).live();
-    }
+    });
   }
-  void kill_one(unsigned worker) { kill(children_[worker], SIGKILL); }
+  void kill_one(unsigned worker) { readers_.kill(worker); }
   bool reap(unsigned worker) {
-    int status = 0;
-    if (waitpid(children_[worker], &status, WNOHANG) != children_[worker]) {
+    const auto pid = static_cast<std::uint32_t>(readers_.pid(worker));
+    const auto fate = readers_.reap(worker);
+    if (fate == Readers::Fate::alive) {
       return false;
     }
-    expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "a reader ended by itself");
-    clear(static_cast<std::uint32_t>(children_[worker]));
+    expect(fate == Readers::Fate::killed, "a reader ended by itself");
+    clear(pid);
     settle_account(worker);
     return true;
   }
@@ -92,6 +73,8 @@ public:
   [[nodiscard]] std::uint64_t resumed() const { return resumed_; }
 
 private:
+  using Readers = ringfleet::test::Mortals<workers>;
+
   // Of one id, over all its lives.
   struct Ledger {
     std::uint64_t released = 0;
@@ -143,10 +126,10 @@ private:
               .may_be_forgotten = account.is_leaving_for_good != 0};
   }
 
-  Memory* memory_ = nullptr;
+  ringfleet::test::ForkShared<Memory> memory_;
   std::optional<Producer<Element>> producer_;
   std::optional<MemberProtocol<>> protocol_;
-  std::array<pid_t, workers> children_{};
+  Readers readers_;
   std::array<Ledger, workers> ledgers_{};
   std::string wrong_;
   std::uint64_t read_ = 0;

@@ -4,18 +4,16 @@
 // RINGFLEET_TEST_ROUNDS: how many deaths; RINGFLEET_TEST_SEED.
 
 #include "../dying_atomics.hpp"
+#include "../mortals.hpp"
 #include "../scale.hpp"
 #include "../seed.hpp"
 #include "ringfleet/ring/shared_producer.hpp"
 #include "ringfleet/ring/shared_reader.hpp"
 
 #include <array>
-#include <csignal>
-#include <new>
+#include <optional>
 #include <random>
 
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
@@ -64,9 +62,6 @@ struct Memory {
 class Field {
 public:
   Field() {
-    void* bytes = mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(bytes != MAP_FAILED);
-    memory_ = new (bytes) Memory{};
     format_ring(memory_->ring());
     for (auto& producer : producers_) {
       producer = SharedProducer<std::uint64_t>::join(memory_->ring(), ++identity_, [](std::uint64_t) { return false; });
@@ -77,30 +72,23 @@ public:
   }
   Field(const Field&) = delete;
   Field& operator=(const Field&) = delete;
-  ~Field() {
-    second_.reset();
-    producers_ = {};
-    munmap(memory_, sizeof(Memory));
-  }
 
   // A life of the first stage. How much was wrong.
   std::uint64_t live(std::uint64_t steps_to_live) {
     memory_->first = 0;
-    const auto child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
+    first_stage_.start(0, [&] {
       DyingAtomics::steps_to_live = steps_to_live;
       work(*memory_);
-    }
-    int status = 0;
+    });
     std::uint64_t passed = 0; // 1 + the last position that was read although nobody had worked on it
-    while (waitpid(child, &status, WNOHANG) == 0) {
+    auto fate = first_stage_.reap(0);
+    for (; fate == FirstStage::Fate::alive; fate = first_stage_.reap(0)) {
       publish();
       read(passed);
     }
     read(passed); // it may hold something back until somebody knows that it is dead
     const auto first = memory_->first;
-    auto wrong = wrong_ + (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL);
+    auto wrong = wrong_ + (fate != FirstStage::Fate::killed);
     wrong += first != 0 && is_before(first, passed + 1) && passed != 0; // it began at or before that position
     (void)vacate(memory_->readers[0]);
     std::uint64_t anything = 0;
@@ -112,6 +100,8 @@ public:
   [[nodiscard]] std::uint64_t worked_on() const { return worked_on_; }
 
 private:
+  using FirstStage = ringfleet::test::Mortals<1>;
+
   void publish() {
     auto& producer = *producers_[published_++ % producers_.size()];
     std::uint64_t first = 0;
@@ -143,9 +133,10 @@ private:
     }
   }
 
-  Memory* memory_ = nullptr;
+  ringfleet::test::ForkShared<Memory> memory_;
   std::array<std::optional<SharedProducer<std::uint64_t>>, 2> producers_;
   std::optional<SharedReader<std::uint64_t>> second_;
+  FirstStage first_stage_;
   std::uint64_t identity_ = 0;
   std::uint64_t published_ = 0;
   std::uint64_t count_ = 0;

@@ -2,6 +2,7 @@
 //
 // RINGFLEET_TEST_ROUNDS: how many kills; RINGFLEET_TEST_SEED.
 
+#include "../mortals.hpp"
 #include "../scale.hpp"
 #include "../seed.hpp"
 #include "ringfleet/os/process.hpp"
@@ -11,11 +12,9 @@
 #include <array>
 #include <csignal>
 #include <map>
-#include <new>
+#include <optional>
 #include <random>
 
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
@@ -101,9 +100,6 @@ struct DyingAtomics : Atomics {
 class Field {
 public:
   Field(std::uint64_t first_position, std::uint64_t steps_to_live) {
-    void* bytes = mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(bytes != MAP_FAILED);
-    memory_ = new (bytes) Memory{};
     format_ring(memory_->ring(), first_position);
     reader_ = SharedReader<Element>::join(memory_->ring(), 0);
     for (unsigned worker = 0; worker < workers; ++worker) {
@@ -112,14 +108,6 @@ public:
   }
   Field(const Field&) = delete;
   Field& operator=(const Field&) = delete;
-  ~Field() {
-    for (unsigned worker = 0; worker < workers; ++worker) {
-      kill_one(worker);
-      waitpid(children_[worker], nullptr, 0);
-    }
-    reader_.reset();
-    munmap(memory_, sizeof(Memory));
-  }
 
   // It dies after so many steps, if it is not killed before.
   void start(unsigned worker, std::uint64_t steps_to_live) {
@@ -127,22 +115,17 @@ public:
     read_[incarnation_] = 0;
     incarnation_of_[worker] = incarnation_;
     memory_->accounts[worker] = {};
-    children_[worker] = fork();
-    REQUIRE(children_[worker] >= 0);
-    if (children_[worker] == 0) {
+    producers_.start(worker, [&] {
       DyingAtomics::steps_to_live = steps_to_live;
       work(*memory_, memory_->accounts[worker], incarnation_);
-    }
+    });
   }
-  void kill_one(unsigned worker) { kill(children_[worker], SIGKILL); }
+  void kill_one(unsigned worker) { producers_.kill(worker); }
   // Is it dead?
   bool reap(unsigned worker) {
-    int status = 0;
-    if (waitpid(children_[worker], &status, WNOHANG) != children_[worker]) {
-      return false;
-    }
-    wrong_ += !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
-    return true;
+    const auto fate = producers_.reap(worker);
+    wrong_ += fate == Producers::Fate::ended_otherwise;
+    return fate != Producers::Fate::alive;
   }
   // Once it is dead and repaired, everything below the tail can be read.
   void account_for(unsigned worker) {
@@ -174,6 +157,8 @@ public:
   [[nodiscard]] std::uint64_t total() const { return total_; }
 
 private:
+  using Producers = ringfleet::test::Mortals<workers>;
+
   void repair() {
     repaired_ += repair_dead(memory_->ring().lines(), is_dead);
     ring_shared_bell(memory_->lines, true);
@@ -189,9 +174,9 @@ private:
     ++total_;
   }
 
-  Memory* memory_ = nullptr;
+  ringfleet::test::ForkShared<Memory> memory_;
   std::optional<SharedReader<Element>> reader_;
-  std::array<pid_t, workers> children_{};
+  Producers producers_;
   std::array<std::uint64_t, workers> incarnation_of_{};
   std::uint64_t incarnation_ = 0;
   std::map<std::uint64_t, std::uint64_t> read_; // by incarnation: the number that comes next

@@ -4,11 +4,29 @@
 #include "../seed.hpp"
 #include "fleet_fixture.hpp"
 #include "resources.hpp"
+#include "ringfleet/base/version.hpp"
+#include "ringfleet/call/control_message.hpp"
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 
 using namespace ringfleet;
 using namespace ringfleet::test;
+
+namespace {
+
+// What a scheduler sends to a client that takes no lanes.
+std::vector<call::ControlType> said_to(call::ControlChannel& client) {
+  std::vector<call::ControlType> all;
+  call::ControlMessage message;
+  while (client.receive(message) == os::SocketStatus::ok) {
+    all.push_back(message.type);
+  }
+  return all;
+}
+
+} // namespace
 
 TEST_CASE(
     "deploy: a reload under load fails no call; before the flip the old version answers, after it the new") { // F10
@@ -90,6 +108,32 @@ TEST_CASE("deploy: many reloads in a row under load keep every call and every re
   const ModuleStatus status = fleet.status().modules.front();
   CHECK(status.reloads == done);
   CHECK(status.runners.size() == 1);
+}
+
+TEST_CASE(
+    "deploy: clients that wait for a runner which cannot start again are told of the one that replaces it") { // F10
+  const RuntimeDirectory directory;
+  const auto file = (directory.scratch().path() / "witness").string();
+  std::ofstream(file).flush();
+  auto module = module_of("m", test_module("witness"));
+  module.config = R"({"file":")" + file + R"("})";
+  Listener listener;
+  auto options = listener.options();
+  options.unlimited_restarts = true;
+  Fleet fleet(topology_of({module}, "told"), std::move(options));
+  call::ControlChannel client(os::Socket::connect(fleet.status().directory + "/control"));
+  REQUIRE(client.send({.type = call::ControlType::client_hello, .text = version}) == os::SocketStatus::ok);
+  REQUIRE(client.send({.type = call::ControlType::subscribe, .text = "m"}) == os::SocketStatus::ok);
+  std::filesystem::remove(file); // the module's init fails from now on
+  kill(fleet.status().modules.at(0).runners.at(0).pid, SIGKILL);
+  REQUIRE(listener.wait_for_event("died: killed by SIGKILL"));
+  (void)said_to(client);
+  (void)fleet.reload("m", shipped("echo")); // offers a lane first and puts the route in force then
+  const auto said = said_to(client);
+  const auto offered = std::ranges::find(said, call::ControlType::lane_offer_client);
+  REQUIRE(offered != said.end());
+  CHECK(std::find(offered, said.end(), call::ControlType::route_changed) != said.end());
+  CHECK(fleet.call("m", "echo", "there").text() == "there");
 }
 
 TEST_CASE("deploy: a candidate that fails changes nothing, and a later deploy works") { // F12

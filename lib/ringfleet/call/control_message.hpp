@@ -81,7 +81,7 @@ enum class ControlType : std::uint16_t {
   runner_died = 50,        // S → C: a = serial, text = cause
   lane_retired = 51,       // S → C: a, text = why: an offered lane will never be opened. C → S: a: it cannot be taken
   lane_closed = 52,        // S → C: a: the runner has closed it; what it did not execute moves on
-  route_changed = 53,      // S → C: a module failed, came back or went: look at the route again
+  route_changed = 53,      // S → C: a module failed or went, or another runner serves it: look at the route again
   request = 60,            // operator → S: text = JSON
   response = 61,           // S → operator: text = JSON
 };

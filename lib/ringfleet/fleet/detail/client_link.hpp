@@ -50,7 +50,7 @@ public:
   virtual void runner_died(std::uint64_t runner, std::string_view cause) = 0;
   // The runner has closed the lane after executing everything below `closed`.
   virtual void lane_closed(std::uint64_t lane) = 0;
-  // A module's service changed (it failed for good, was removed, or came back): look at the route again.
+  // A module failed for good or was removed, or a runner serves it that did not: look at the route again.
   virtual void route_changed() = 0;
 
   // Is one of its threads still inside a route older than `epoch`?

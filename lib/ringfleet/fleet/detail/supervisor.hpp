@@ -120,7 +120,8 @@ private:
     std::uint64_t reloads = 0;
     std::uint64_t reloads_failed = 0;
     std::string last_error;
-    std::optional<Service> service; // as published last
+    std::optional<Service> service; // as published last, and so are the runners
+    std::vector<std::uint64_t> serving;
   };
 
   Module& find(std::string_view id);

@@ -114,11 +114,12 @@ void Supervisor::connect_clients(Module& module, Runner& runner) {
 
 void Supervisor::publish_route() {
   std::vector<RouteModule> modules;
-  bool service_changed = false;
+  bool is_news = false; // for a caller that waits: it may have looked when its lane was there and the route was not yet
   for (auto& [number, module] : modules_) {
     if (module->deployment && module->deployment->removing) {
-      service_changed |= module->service != Service::absent;
+      is_news |= module->service != Service::absent;
       module->service = Service::absent;
+      module->serving.clear();
       continue;
     }
     RouteModule entry{number, module->generation, Service::serving, {}};
@@ -133,13 +134,16 @@ void Supervisor::publish_route() {
     if (entry.runners.empty() && crash_loop) {
       entry.service = Service::failed;
     }
-    service_changed |= module->service != entry.service;
+    is_news |= module->service != entry.service;
+    is_news |= std::ranges::any_of(
+        entry.runners, [&](std::uint64_t serial) { return std::ranges::count(module->serving, serial) == 0; });
     module->service = entry.service;
+    module->serving = entry.runners;
     modules.push_back(std::move(entry));
   }
   epoch_ = route_.publish(modules);
   Atomics::store_load_barrier(); // SYNC epoch.enter: publish, barrier, then look at the clients' lines
-  if (service_changed) {
+  if (is_news) {
     for (ClientLink* client : clients_) {
       client->route_changed();
     }

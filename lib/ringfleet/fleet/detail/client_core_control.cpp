@@ -24,6 +24,12 @@ LaneEntry* ClientCore::find_locked(std::uint64_t lane) {
 
 void ClientCore::lane_offered(const LaneOffer& offer, os::Descriptor requests) {
   control_thread_.set(thread_number());
+  if (!call::is_valid(offer.shape)) {
+    throw Error(
+        ErrorCode::bad_message,
+        fmt::format("take lane {} of {} slots of {} bytes", offer.lane, offer.shape.slots, offer.shape.slot_bytes),
+        "use the same release of ringfleet on both sides");
+  }
   auto segment = memory::Segment::attach_writer(std::move(requests),
                                                 {memory::SegmentKind::requests, call::client_body_bytes(offer.shape),
                                                  call::lane_fingerprint(offer.shape), offer.runner},
@@ -148,10 +154,11 @@ void ClientCore::runner_died(std::uint64_t runner, std::string_view cause) {
     }
   }
   {
+    // Every table that names one of them, whatever module it is of: they are freed when none does.
     const std::lock_guard lock(mutex_);
-    for (LaneEntry* entry : dead) {
-      if (entry->module != nullptr) {
-        (void)rebuild(*entry->module, route_.epoch());
+    for (auto& [name, module] : modules_) {
+      if (std::ranges::any_of(module->table().lanes, [](const LaneEntry* lane) { return lane->retired.peek() != 0; })) {
+        (void)rebuild(*module, route_.epoch());
       }
     }
   }
@@ -223,6 +230,10 @@ void ClientCore::arena_offered(std::uint64_t lane, std::uint32_t number, os::Des
                                      fmt::format("lane {} arena {}", lane, number));
   segment.close_descriptor();
   if (LaneEntry* entry = find_locked(lane)) {
+    if (entry->lane && entry->lane->next_arena_number() > limits::arenas_per_side_max) {
+      throw Error(ErrorCode::limit_reached, fmt::format("take arena {} of lane {}", number, lane),
+                  fmt::format("a lane has at most {}", limits::arenas_per_side_max));
+    }
     const std::lock_guard lock(entry->mutex);
     entry->arena_offered = std::move(segment);
   }

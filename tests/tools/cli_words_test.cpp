@@ -46,7 +46,8 @@ TEST_CASE("cli: --help lists every command and every exit code") {
       "  show MODULE                 show one module: methods, version, hash, runners\n"
       "  call MODULE METHOD [INPUT]  call a method and print the reply bytes\n"
       "  reload MODULE [PATH]        replace a module's code under load, without failing a call\n"
-      "  segments ACTION [NAME]      list rings and the counter files of channels (ls), remove what dead owners left (rm)\n"
+      "  segments ACTION [NAME]      list rings and the counter files of channels (ls), remove what dead owners left "
+      "(rm)\n"
       "\n"
       "options\n"
       "  -h, --help           show this help\n"));
@@ -168,4 +169,19 @@ TEST_CASE("call: a module file that does not exist is bad input, exit code 2") {
 TEST_CASE("demo: a directory that does not exist is a clear error before anything starts, exit code 2") {
   const Cli cli("cli-demo-none");
   check_refused(cli({"demo", "/no/such/directory", "--json"}), 2, "'/no/such/directory': it does not exist");
+}
+
+TEST_CASE("cli: where nothing can be written, the exit code says what it would have said") {
+  const Cli cli("cli-full");
+  const auto code_of = [&](const std::string& command) {
+    auto shell = cli.invocation({});
+    shell.command = {"/bin/sh", "-c", "exec \"$0\" " + command, shell.command.front()};
+    return run(shell).exit_code;
+  };
+  CHECK(code_of("status 2>/dev/full") == 3);
+  CHECK(code_of("status --none 2>/dev/full") == 2);
+  CHECK(code_of("2>/dev/full") == 2);
+  CHECK(code_of("--help >/dev/full") == 1);
+  CHECK(code_of("--version >/dev/full") == 1);
+  CHECK(code_of("segments ls -o json >/dev/full") == 1);
 }

@@ -4,9 +4,10 @@
 
 #include "ringfleet/base/version.hpp"
 
-#include <cstdio>
 #include <exception>
+#include <functional>
 #include <map>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -15,14 +16,14 @@ namespace ringfleet::cli {
 namespace {
 
 int fail(ExitCode code, std::string_view text) {
-  fmt::print(stderr, "ringfleet: {}\n", text);
+  print_error(fmt::format("ringfleet: {}\n", text));
   return static_cast<int>(code);
 }
 
 // Whatever a command throws becomes one line and a code.
-int run(const Command& command) {
+int run(const std::function<ExitCode()>& command) {
   try {
-    return static_cast<int>(command.run());
+    return static_cast<int>(command());
   } catch (const Failure& failure) {
     return fail(failure.code(), failure.what());
   } catch (const Error& error) {
@@ -92,14 +93,19 @@ int run_command_line(int argc, char** argv, Globals& globals, const std::vector<
     }
   }
   if (argc == 1) {
-    fmt::print(stderr, "{}", app.help());
+    print_error(app.help());
     return static_cast<int>(ExitCode::usage);
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {
-      return app.exit(error);
+      std::ostringstream asked_for; // help, or the version
+      app.exit(error, asked_for, asked_for);
+      return run([&] {
+        print(asked_for.str());
+        return ExitCode::ok;
+      });
     }
     const auto chosen = app.get_subcommands();
     return fail(ExitCode::usage, fmt::format("command line: {} (see 'ringfleet {}--help')", one_line(error.what()),
@@ -107,7 +113,7 @@ int run_command_line(int argc, char** argv, Globals& globals, const std::vector<
   }
   for (const auto& command : commands) {
     if (app.got_subcommand(command.name)) {
-      return run(command);
+      return run(command.run);
     }
   }
   return static_cast<int>(ExitCode::usage);

@@ -15,8 +15,8 @@
 namespace ringfleet::cli {
 namespace {
 
-[[noreturn]] void fail(const std::string& what) {
-  throw Failure(ExitCode::failed, what + ": " + std::generic_category().message(errno));
+[[noreturn]] void fail(const std::string& what, const std::string& advice) {
+  throw Failure(ExitCode::failed, what + ": " + std::generic_category().message(errno) + " (" + advice + ")");
 }
 
 // The child's byte, or its end. A child that was killed has said nothing: speak for it.
@@ -35,10 +35,10 @@ int outcome_of(pid_t child, int pipe_end) {
   if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
     return WEXITSTATUS(status);
   }
-  throw Failure(ExitCode::failed, WIFSIGNALED(status)
-                                      ? "start the fleet: its process was killed by signal " +
-                                            std::to_string(WTERMSIG(status)) + " (run it without -d to see more)"
-                                      : "start the fleet: it ended before it was ready");
+  throw Failure(ExitCode::failed,
+                WIFSIGNALED(status) ? "start the fleet: its process was killed by signal " +
+                                          std::to_string(WTERMSIG(status)) + " (run it without -d to see more)"
+                                    : "start the fleet: it ended before it was ready (run it without -d to see more)");
 }
 
 void redirect(const std::string& path, int flags, std::initializer_list<int> targets) {
@@ -47,7 +47,7 @@ void redirect(const std::string& path, int flags, std::initializer_list<int> tar
     file = open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
   } while (file < 0 && errno == EINTR);
   if (file < 0) {
-    fail("open '" + path + "'");
+    fail("open '" + path + "'", "make room or permit it there, or run it without -d");
   }
   for (const int target : targets) {
     dup2(file, target);
@@ -60,12 +60,12 @@ void redirect(const std::string& path, int flags, std::initializer_list<int> tar
 Detached::Detached() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-    fail("make a pipe");
+    fail("start the fleet in the background: make a pipe", "see 'ulimit -n', or run it without -d");
   }
   const pid_t caller = getpid();
   const pid_t child = fork();
   if (child < 0) {
-    fail("fork");
+    fail("start the fleet in the background: fork", "see 'ulimit -u' and the free memory, or run it without -d");
   }
   if (child > 0) {
     close(ends[1]);

@@ -19,6 +19,18 @@
 namespace ringfleet::cli {
 namespace {
 
+// False, with errno, when not all of it can be written.
+bool write_all(int descriptor, std::string_view text) noexcept {
+  while (!text.empty()) {
+    const auto written = write(descriptor, text.data(), text.size());
+    if (written < 0 && errno != EINTR) {
+      return false;
+    }
+    text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
 bool is_continuation(char byte) noexcept {
   return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U;
 }
@@ -162,16 +174,14 @@ std::string base64(std::string_view bytes) {
 }
 
 void print(std::string_view text) {
-  while (!text.empty()) {
-    const auto written = write(STDOUT_FILENO, text.data(), text.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written < 0) {
-      throw Failure(ExitCode::failed, "write to standard output: " + std::generic_category().message(errno));
-    }
-    text.remove_prefix(static_cast<std::size_t>(written));
+  if (!write_all(STDOUT_FILENO, text)) {
+    throw Failure(ExitCode::failed, "write to standard output: " + std::generic_category().message(errno) +
+                                        " (it must have room, or a reader that reads to the end)");
   }
+}
+
+void print_error(std::string_view text) noexcept {
+  (void)write_all(STDERR_FILENO, text);
 }
 
 } // namespace ringfleet::cli

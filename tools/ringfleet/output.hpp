@@ -66,5 +66,7 @@ private:
 
 // Writes everything to standard output; a closed pipe or a full disk is a Failure.
 void print(std::string_view text);
+// To standard error. What cannot be written there has nobody left to be told; the exit code says it all the same.
+void print_error(std::string_view text) noexcept;
 
 } // namespace ringfleet::cli

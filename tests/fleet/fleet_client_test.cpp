@@ -6,8 +6,10 @@
 #include "ringfleet/call/control_message.hpp"
 #include "ringfleet/fleet/client.hpp"
 #include "ringfleet/os/child_process.hpp"
+#include "ringfleet/os/file_lock.hpp"
 #include "ringfleet/os/process.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
+#include "ringfleet/os/socket.hpp"
 
 #include <csignal>
 #include <filesystem>
@@ -287,4 +289,24 @@ TEST_CASE("scheduler: without memory for a lane or an arena the call says so and
   CHECK(refused.status() == CallStatus::no_space);
   CHECK(served);
   CHECK(fleet.call("echo", "echo", large, {20s}).bytes().size() == large.size());
+}
+
+// As one does that has no memory or descriptors for the connection.
+TEST_CASE("client: a scheduler that hangs up and runs on is not dead, and was not stopped") {
+  const RuntimeDirectory runtime;
+  const auto directory = (runtime.scratch().path() / "busy").string();
+  std::filesystem::create_directory(directory);
+  const auto lock = os::FileLock::try_acquire(directory + "/lock");
+  REQUIRE(lock);
+  auto listener = os::Socket::listen(directory + "/control");
+  Client client("busy");
+  auto connection = listener.accept(deadline_after(monotonic_now(), 20s));
+  REQUIRE(connection);
+  std::string said;
+  std::thread asking([&] { said = error_of([&] { client.down(); }); });
+  std::vector<std::byte> packet(4096);
+  CHECK(connection->receive(packet, deadline_after(monotonic_now(), 20s)).bytes > 0);
+  connection->close();
+  asking.join();
+  CHECK(contains(said, "it runs, and has ended the connection"));
 }

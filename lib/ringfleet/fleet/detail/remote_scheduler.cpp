@@ -5,6 +5,8 @@
 #include "ringfleet/fleet/presence.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -55,7 +57,19 @@ RemoteScheduler::~RemoteScheduler() {
   }
 }
 
+// A process that ends lets go of its name and of its connections at about the same time; who keeps the name has hung
+// up.
 Error RemoteScheduler::gone() const {
+  constexpr auto ending = std::chrono::seconds(1);
+  const auto until = deadline_after(monotonic_now(), ending);
+  while (is_running(name_)) {
+    if (monotonic_now() >= until) {
+      return {ErrorCode::system,
+              fmt::format("talk to the scheduler of fleet '{}': it runs, and has ended the connection", name_),
+              "try again; when it does so each time it lacks memory or descriptors"};
+    }
+    std::this_thread::yield();
+  }
   return {ErrorCode::peer_died, fmt::format("talk to the scheduler of fleet '{}': it is gone", name_),
           "look at 'ringfleet status' and start it again with 'ringfleet up FILE'"};
 }

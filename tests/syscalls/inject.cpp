@@ -3,18 +3,23 @@
 //   inject REPORT record PROGRAM …                        lists the system calls between the program's two marks
 //   inject REPORT PROCESS THREAD CALL NTH KIND PROGRAM …  KIND: an errno (the call is not made and returns it), `kill`,
 //                                                         or `storm` (EINTR in place of every second one)
+//   inject REPORT steps N PROGRAM …                       single-steps the thread that raises SIGURG until it raises
+//                                                         it again; kills its process after N instructions, 0: counts
 //
 // PROCESS and THREAD count from 0 in the order of their creation, CALL is the number of the system call, NTH counts
 // from 0 within that thread between the marks. The report is one line of JSON for each call recorded, and one at the
 // end: was the place reached, how the program ended, who crashed, who was left over. The exit status is 0 unless
-// ptrace itself does not work here, then it is 77.
+// ptrace itself does not work here, then it is 77. What is counted begins with the program's mark; with
+// `whole` before PROGRAM it begins at the program's entry, where the loader has done its part.
 //
 // Why not strace: its `when=` counts in each thread by itself, so in a fleet of five threads and two processes one
 // case would be up to seven faults. See docs/decisions/0701-the-system-calls-of-one-thread.md.
 
+#include "plan.hpp"
 #include "tracee.hpp"
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -26,8 +31,6 @@
 #include <set>
 #include <string>
 
-#include <fcntl.h>
-#include <linux/futex.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -42,13 +45,7 @@ using namespace ringfleet::test;
 // Generous: it is for what hangs, on a machine that may be slow.
 constexpr int watchdog_seconds = 60;
 constexpr int orphan_seconds = 20;
-
-struct Plan {
-  bool record = false;
-  Place place;
-  int error = 0; // 0: kill
-  bool storm = false;
-};
+std::atomic<int> is_late = 0; // set by the watchdog
 
 class Injector {
 public:
@@ -62,8 +59,10 @@ public:
     for (;;) {
       int status = 0;
       const pid_t tid = waitpid(-1, &status, __WALL);
-      if (tid < 0 && errno == EINTR) {
+      if (is_late.exchange(0) != 0) { // also when there is always something else to see to
         give_up();
+      }
+      if (tid < 0 && errno == EINTR) {
         continue;
       }
       if (tid < 0) {
@@ -75,12 +74,12 @@ public:
         ended(tid, status);
       }
     }
-    finish();
+    say("gone");
   }
 
 private:
   static void watch(int seconds) {
-    const itimerval timer{.it_interval = {}, .it_value = {seconds, 0}};
+    const itimerval timer{.it_interval = {1, 0}, .it_value = {seconds, 0}};
     setitimer(ITIMER_REAL, &timer, nullptr);
   }
 
@@ -94,6 +93,9 @@ private:
     const int event = status >> 16;
     if (signal == (SIGTRAP | 0x80)) {
       at_call(tid, found->second);
+      return;
+    }
+    if (event == 0 && at_instruction(tid, found->second, signal)) {
       return;
     }
     if (event == PTRACE_EVENT_STOP) {
@@ -132,7 +134,28 @@ private:
     tracee = {.process = tid, .ordinal = 0};
     if (tid != root_) {
       processes_[tid].is_ours = false;
+    } else if (plan_.whole) {
+      entry_.put_in(tid);
     }
+  }
+
+  // The window that is stepped through, and the entry of a program that is counted as a whole.
+  [[nodiscard]] bool at_instruction(pid_t tid, const Tracee& tracee, int signal) {
+    if (plan_.steps && signal == SIGURG) {
+      stepped_ = stepped_ == tid ? 0 : tid;
+    } else if (signal == SIGTRAP && tid == stepped_) {
+      if (++steps_ == plan_.step) {
+        reached_ = true;
+        kill(tracee.process, SIGKILL);
+      }
+    } else if (signal == SIGTRAP && tid == root_ && entry_.is_set()) {
+      entry_.take_out(tid);
+      phase_ = true;
+    } else {
+      return false;
+    }
+    resume(tid);
+    return true;
   }
 
   void at_call(pid_t tid, Tracee& tracee) {
@@ -153,7 +176,7 @@ private:
     }
     // A runner's first own call asks who made its control socket.
     process.is_ours = process.is_ours || (call.number == SYS_getsockopt && call.arguments[0] == 3);
-    if (!phase_ || !process.is_ours || is_done()) {
+    if (!phase_ || !process.is_ours || is_done() || plan_.steps) {
       resume(tid);
       return;
     }
@@ -162,7 +185,7 @@ private:
       std::fprintf(report_, "{\"process\":%d,\"thread\":%d,\"call\":%ld,\"nth\":%ld,\"arguments\":[%ld,%ld,%ld]}\n",
                    here.process, here.thread, here.call, here.nth, static_cast<long>(call.arguments[0]),
                    static_cast<long>(call.arguments[1]), static_cast<long>(call.arguments[2]));
-    } else if (is_meant(here, call)) {
+    } else if (plan_.is_meant(here, call)) {
       reached_ = true;
       if (plan_.error == 0) {
         kill(tracee.process, SIGKILL);
@@ -174,32 +197,13 @@ private:
     resume(tid);
   }
 
-  [[nodiscard]] bool is_meant(const Place& here, const Call& call) const {
-    if (plan_.error == EINTR && !is_interruptible(call)) {
-      return false;
-    }
-    if (!plan_.storm) {
-      return here == plan_.place;
-    }
-    return here.process == plan_.place.process && here.thread == plan_.place.thread && here.call == plan_.place.call &&
-           here.nth % 2 == 0;
-  }
-
-  // Of these two only some commands can wait.
-  [[nodiscard]] static bool is_interruptible(const Call& call) {
-    const auto command = call.arguments[1];
-    if (call.number == SYS_futex) {
-      return (command & FUTEX_CMD_MASK) == FUTEX_WAIT || (command & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
-    }
-    return call.number != SYS_fcntl || command == F_OFD_SETLK || command == F_OFD_GETLK;
-  }
-
   [[nodiscard]] bool is_done() const { return reached_ && !plan_.storm; }
 
   void resume(pid_t tid, int signal = 0) {
-    // Once the fault is in, nobody needs to stop any more.
-    const bool at_full_speed = is_done() && tracees_[tid].pending_error == 0;
-    ptrace(at_full_speed ? PTRACE_CONT : PTRACE_SYSCALL, tid, 0, signal);
+    // Once the fault is in, nobody needs to stop any more; who steps one thread does not look at calls.
+    const bool at_full_speed = plan_.steps || (is_done() && tracees_[tid].pending_error == 0);
+    const bool by_steps = tid == stepped_ && !is_done();
+    ptrace(by_steps ? PTRACE_SINGLESTEP : at_full_speed ? PTRACE_CONT : PTRACE_SYSCALL, tid, 0, signal);
   }
 
   void ended(pid_t tid, int status) {
@@ -219,7 +223,11 @@ private:
     if (tid == root_) {
       root_signal_ = signal;
       root_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-      watch(orphan_seconds);
+      if (plan_.whole) { // what it left running may be meant to run: whoever started us decides
+        say("ended");
+      } else {
+        watch(orphan_seconds);
+      }
     }
   }
 
@@ -244,10 +252,14 @@ private:
     watch(orphan_seconds);
   }
 
-  void finish() const {
-    std::fprintf(report_, "{\"reached\":%s,\"hung\":%s,\"signal\":%d,\"code\":%d,\"crashes\":[%s],\"left\":[%s]}\n",
-                 reached_ ? "true" : "false", hung_ ? "true" : "false", root_signal_, root_code_, crashes_.c_str(),
-                 left_.c_str());
+  // `when`: the program has `ended`, or with it everybody who came of it is `gone`.
+  void say(const char* when) const {
+    std::fprintf(report_,
+                 "{\"when\":\"%s\",\"reached\":%s,\"hung\":%s,\"signal\":%d,\"code\":%d,\"steps\":%ld,\"crashes\":[%s],"
+                 "\"left\":[%s]}\n",
+                 when, reached_ ? "true" : "false", hung_ ? "true" : "false", root_signal_, root_code_, steps_,
+                 crashes_.c_str(), left_.c_str());
+    std::fflush(report_);
   }
 
   Plan plan_;
@@ -257,6 +269,9 @@ private:
   std::map<pid_t, Process> processes_;
   std::set<pid_t> early_;
   int processes_born_ = 0;
+  Entry entry_;
+  pid_t stepped_ = 0;
+  long steps_ = 0;
   bool phase_ = false;
   bool reached_ = false;
   bool hung_ = false;
@@ -270,17 +285,9 @@ private:
 
 int main(int argc, char** argv) {
   Plan plan;
-  int rest = 3;
-  if (argc > 3 && std::strcmp(argv[2], "record") == 0) {
-    plan.record = true;
-  } else if (argc > 7) {
-    plan.place = {std::atoi(argv[2]), std::atoi(argv[3]), std::atol(argv[4]), std::atol(argv[5])};
-    plan.storm = std::strcmp(argv[6], "storm") == 0;
-    plan.error = plan.storm ? EINTR : std::strcmp(argv[6], "kill") == 0 ? 0 : std::atoi(argv[6]);
-    rest = 7;
-  } else {
-    std::fprintf(stderr, "usage: inject REPORT record PROGRAM …\n"
-                         "       inject REPORT PROCESS THREAD CALL NTH ERRNO|kill|storm PROGRAM …\n");
+  const int rest = plan.read(argc, argv);
+  if (rest == 0) {
+    std::fputs(Plan::usage, stderr);
     return 2;
   }
   std::FILE* const report = std::fopen(argv[1], "we");
@@ -289,7 +296,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   struct sigaction alarm_action{};
-  alarm_action.sa_handler = [](int) {};
+  alarm_action.sa_handler = [](int) { is_late = 1; };
   sigaction(SIGALRM, &alarm_action, nullptr); // without SA_RESTART: it ends a waitpid
   prctl(PR_SET_CHILD_SUBREAPER, 1);           // whoever is orphaned becomes ours, and is waited for
   Injector(plan, report).run(argv + rest);

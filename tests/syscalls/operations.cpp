@@ -4,11 +4,13 @@
 //   operations disturbed NAME DIRECTORY WORD   prepare, mark, act, mark, look for leaks, act again, clear
 //   operations after NAME DIRECTORY WORD       what the next process finds where one was killed: clear, act, remove
 //   operations act NAME DIRECTORY WORD         mark, act, mark: for somebody else to survive
+//   operations play NAME DIRECTORY WORD        prepare, mark, act, mark, check: likewise, with a part before and after
 //   operations survive NAME DIRECTORY WORD COMMAND…   runs the command, which dies or not, and goes on
 //
 // Prints one line of JSON. `problems` is empty when every promise was kept; an act that failed with a ringfleet::Error
 // is no problem, its text is in `error`.
 
+#include "deploy.hpp"
 #include "operation.hpp"
 #include "survivors.hpp"
 #include "tracee.hpp"
@@ -64,11 +66,13 @@ void must_succeed(const Outcome& outcome, const std::string& what, std::vector<s
   }
 }
 
-int print(const Outcome& first, const std::vector<std::string>& problems, std::size_t debris = 0) {
+int print(const Outcome& first, const std::vector<std::string>& problems, std::size_t debris = 0,
+          const Tally& tally = {}) {
   nlohmann::json result{{"error", first.error ? first.error->what() : ""},
                         {"code", first.error ? to_string(first.error->code()) : ""},
                         {"advice", first.error ? first.error->advice() : ""},
                         {"debris", debris},
+                        {"tally", tally},
                         {"problems", problems}};
   std::printf("%s\n", result.dump().c_str());
   return problems.empty() ? 0 : 1;
@@ -115,10 +119,23 @@ int act(Operation& operation) {
   return 0;
 }
 
+int play(Operation& operation) {
+  operation.prepare();
+  mark(true);
+  operation.act();
+  mark(false);
+  operation.check_that_the_rest_serves_on();
+  return 0;
+}
+
 int survivor(const std::string& name, const Surroundings& here, const std::vector<std::string>& victim) {
   std::vector<std::string> problems;
-  must_succeed(outcome_of([&] { survive(name, here, victim); }), "a survivor", problems);
-  return print({}, problems);
+  Tally tally;
+  must_succeed(outcome_of([&] { tally = survive(name, here, victim); }), "a survivor", problems);
+  if (problems.empty() && name.starts_with("deploy")) { // the others leave rings and counter files, as is documented
+    must_succeed(outcome_of([&] { remove_what_can_be_removed(here); }), "files", problems);
+  }
+  return print({}, problems, 0, tally);
 }
 
 } // namespace
@@ -132,8 +149,9 @@ int main(int argc, char** argv) {
     }
     return 0;
   }
+  all.merge(deploy_operations());
   if (argc < 5 || !all.contains(argv[2])) {
-    std::fprintf(stderr, "usage: operations list | disturbed|after|act|survive NAME DIRECTORY WORD [COMMAND…]\n");
+    std::fprintf(stderr, "usage: operations list | disturbed|after|act|play|survive NAME DIRECTORY WORD [COMMAND…]\n");
     return 2;
   }
   const std::string_view mode(argv[1]);
@@ -146,6 +164,9 @@ int main(int argc, char** argv) {
     }
     if (mode == "act") {
       return act(*make(here));
+    }
+    if (mode == "play") {
+      return play(*make(here));
     }
     if (mode == "survive" && argc > 5) {
       return survivor(argv[2], here, {argv + 5, argv + argc});

@@ -8,6 +8,7 @@
 #include "ringfleet/os/child_process.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -112,16 +113,20 @@ void outlive_client(const Surroundings& here, const std::vector<std::string>& vi
 
 } // namespace
 
-void survive(const std::string& operation, const Surroundings& here, const std::vector<std::string>& victim) {
+Tally survive(const std::string& operation, const Surroundings& here, const std::vector<std::string>& victim) {
   if (operation == "channel-publish") {
     outlive_publisher(here, victim);
   } else if (operation == "channel-subscribe") {
     outlive_subscriber(here, victim);
   } else if (operation == "fleet-attach") {
     outlive_client(here, victim);
+  } else if (operation.starts_with("deploy")) {
+    std::optional<os::ChildProcess> running;
+    return outlive_deploy(here, [&] { running.emplace(start(victim)); }, [&] { running->reap(); });
   } else {
     throw std::runtime_error("nobody survives '" + operation + "'");
   }
+  return {};
 }
 
 } // namespace ringfleet::test

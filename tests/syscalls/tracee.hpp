@@ -9,8 +9,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <map>
+#include <string>
 
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -117,13 +120,52 @@ inline void set_result(pid_t tid, long result) {
   ptrace(PTRACE_SETREGS, tid, 0, &registers);
 }
 
+inline void set_next_instruction(pid_t tid, std::uint64_t address) {
+  user_regs_struct registers{};
+  ptrace(PTRACE_GETREGS, tid, 0, &registers);
+  registers.rip = address;
+  ptrace(PTRACE_SETREGS, tid, 0, &registers);
+}
+inline constexpr long breakpoint = 0xcc;
+inline constexpr long breakpoint_mask = 0xff;
+
 #else
 
 inline void skip_call(pid_t) {
   refuse_to_work("this processor's registers are not known here");
 }
 inline void set_result(pid_t, long) {}
+inline void set_next_instruction(pid_t tid, std::uint64_t) {
+  skip_call(tid);
+}
+inline constexpr long breakpoint = 0;
+inline constexpr long breakpoint_mask = 0;
 
 #endif
+
+// Where a program begins when the loader is through with it: a breakpoint that is met once.
+class Entry {
+public:
+  [[nodiscard]] bool is_set() const { return address_ != 0; }
+
+  // After its exec, before its first instruction.
+  void put_in(pid_t tid) {
+    std::ifstream vector("/proc/" + std::to_string(tid) + "/auxv", std::ios::binary);
+    for (std::array<std::uint64_t, 2> item{}; vector.read(reinterpret_cast<char*>(item.data()), sizeof item);) {
+      address_ = item[0] == AT_ENTRY ? item[1] : address_;
+    }
+    word_ = ptrace(PTRACE_PEEKTEXT, tid, address_, 0);
+    ptrace(PTRACE_POKETEXT, tid, address_, (word_ & ~breakpoint_mask) | breakpoint);
+  }
+  void take_out(pid_t tid) {
+    ptrace(PTRACE_POKETEXT, tid, address_, word_);
+    set_next_instruction(tid, address_);
+    address_ = 0;
+  }
+
+private:
+  std::uint64_t address_ = 0;
+  long word_ = 0;
+};
 
 } // namespace ringfleet::test

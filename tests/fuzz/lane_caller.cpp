@@ -200,8 +200,10 @@ private:
     const auto polled = caller_.poll(position, reply_views_, view);
     if (polled == Polled::replied) {
       require(static_cast<std::uint32_t>(view.status) < call_status_count, "a status that exists");
-      require(lies_in(view.bytes, replies_.span()) || lies_in(view.bytes, reply_arena_.span()),
-              "a reply lies in the lane or in an arena");
+      const auto its_slot =
+          replies_.span().subspan(reply_offset(small, position) + sizeof(ReplyHeader), small.slot_bytes);
+      require(lies_in(view.bytes, its_slot) || lies_in(view.bytes, reply_arena_.span()),
+              "a reply lies in its slot or in an arena");
       touch(view.bytes);
     }
     require(!is_honest_ || polled == (its.replied ? Polled::replied : Polled::pending), "an honest reply is seen");
@@ -325,6 +327,13 @@ std::vector<Bytes> ringfleet::fuzz::seeds() {
   }
   full.add(walks).add(verdicts).add(move).add(std::uint8_t{0}).add(let_loose).add(std::uint8_t{1});
   all.push_back(full.make());
+  // One byte more than a slot has.
+  InputMaker longer;
+  longer.add(std::uint8_t{0}).add(claim).add(std::uint8_t{0}).add(std::uint8_t{0}).add(served).add(answered);
+  longer.add(std::uint8_t{8}).add(scribbled).add(std::uint8_t{0}).add(std::uint8_t{2});
+  longer.add(static_cast<std::uint16_t>(offsetof(ReplyHeader, payload_bytes))).add(small.slot_bytes + 1);
+  longer.add(poll).add(std::uint8_t{0});
+  all.push_back(longer.make());
   InputMaker wild;
   wild.add(std::uint8_t{2});
   for (std::uint8_t i = 0; i < 6; ++i) {

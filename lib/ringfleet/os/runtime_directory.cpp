@@ -2,14 +2,20 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/limits.hpp"
+#include "ringfleet/os/descriptor.hpp"
+#include "ringfleet/os/detail/retry.hpp"
 #include "ringfleet/os/directory.hpp"
 
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,13 +129,58 @@ std::vector<std::string> list_fleets() {
   return names;
 }
 
+namespace {
+
+[[noreturn]] void refuse_to_remove(const std::string& path) {
+  throw Error::from_errno(fmt::format("remove '{}'", path), errno);
+}
+
+// Everything in it. On descriptors, so that no link is followed.
+void remove_entries(Descriptor directory, const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(directory.get()), &::closedir);
+  if (!entries) {
+    refuse_to_remove(path);
+  }
+  (void)directory.release(); // it is closed with `entries`
+  const int here = ::dirfd(entries.get());
+  while (const dirent* entry = ::readdir(entries.get())) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == ".." || detail::retry([&] { return ::unlinkat(here, entry->d_name, 0); }) == 0 ||
+        errno == ENOENT) {
+      continue;
+    }
+    const std::string its_path = fmt::format("{}/{}", path, name);
+    if (errno != EISDIR) {
+      refuse_to_remove(its_path);
+    }
+    Descriptor below(
+        detail::retry([&] { return ::openat(here, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }));
+    if (!below) {
+      refuse_to_remove(its_path);
+    }
+    remove_entries(std::move(below), its_path);
+    if (detail::retry([&] { return ::unlinkat(here, entry->d_name, AT_REMOVEDIR); }) != 0) {
+      refuse_to_remove(its_path);
+    }
+  }
+}
+
+} // namespace
+
+// Each call that is interrupted is made again by itself: a walk that began anew each time (std::filesystem's ends with
+// the error) might never come to its end.
 void remove_tree(const std::string& path) {
-  std::error_code error;
-  do {
-    std::filesystem::remove_all(path, error); // works on descriptors and does not follow links
-  } while (error == std::errc::interrupted);
-  if (error) {
-    throw Error::from_errno(fmt::format("remove directory '{}'", path), error.value());
+  Descriptor directory(
+      detail::retry([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }));
+  if (!directory) {
+    if (errno != ENOENT) {
+      refuse_to_remove(path);
+    }
+    return;
+  }
+  remove_entries(std::move(directory), path);
+  if (detail::retry([&] { return ::rmdir(path.c_str()); }) != 0 && errno != ENOENT) {
+    refuse_to_remove(path);
   }
 }
 

@@ -103,13 +103,13 @@ KILLED = [
            "  void cancel_loan(std::uint64_t ticket) noexcept { (void)commit_loan(ticket, 0, 1, {}, 0); }",
            shared_loan_kills),
     # Rings that are files.
-    Mutant("kill.ring_appears_before_its_members", "swap", "ring/ring_space_create.cpp",
-           "    parts->member_segment = members.appear();\n    appeared.push_back(detail::members_part);\n"
+    Mutant("kill.ring_appears_before_its_members", "swap", "ring/detail/new_ring.cpp",
+           "    parts->member_segment = members.appear();\n    appeared.push_back(members_part);\n"
            "    if (arena != nullptr) {\n      parts->arena_segment = arena->appear();\n"
-           "      appeared.push_back(detail::arena_part);\n    }\n    parts->ring_segment = ring.appear();\n",
+           "      appeared.push_back(arena_part);\n    }\n    parts->ring_segment = ring.appear();\n",
            "    parts->ring_segment = ring.appear();\n    parts->member_segment = members.appear();\n"
            "    if (arena != nullptr) {\n      parts->arena_segment = arena->appear();\n    }\n",
-           attach_kills("make a ring", "ring/ring_space_create.cpp")),
+           attach_kills("make a ring", "ring/detail/new_ring.cpp")),
     Mutant("kill.members_go_before_their_ring", "swap", "ring/detail/ring_family.cpp",
            "{std::string_view{}, members_part, arena_part}", "{members_part, std::string_view{}, arena_part}",
            attach_kills("replace a ring", "ring/detail/ring_family.cpp")),
@@ -118,8 +118,9 @@ KILLED = [
            "  A::step(\"owner.absent\");\n  A::store_release(line.word, owner_word(owner.generation, owner.state));",
            attach_kills("continue a ring", "ring/ring_space_create.cpp")),
     Mutant("kill.place_of_a_reclaimer_lost", "check", "ring/member_protocol.hpp",
-           "      case MemberState::reclaiming: (void)exchange(line, word, word.with(MemberState::kept)); break;",
-           "      case MemberState::reclaiming: (void)exchange(line, word, word.with(MemberState::free)); break;",
+           "      default: { // a reclaiming one as well: its id has a grace anew\n",
+           "      case MemberState::reclaiming: (void)exchange(line, word, word.with(MemberState::free)); break;\n"
+           "      default: {\n",
            attach_kills("attach and read")),
     Mutant("kill.dead_newcomer_not_described", "help", "ring/shared_claims.hpp",
            "  (void)describe<A>(lines, latest);\n  std::uint64_t aborted = 0;", "  std::uint64_t aborted = 0;", attach_kills("attach as another")),

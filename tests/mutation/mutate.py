@@ -4,10 +4,10 @@
     mutate.py BUILD [--tsan-build BUILD] [--sample N] [--seed S] [--only NAME…] [--jobs J] [--list]
 
 A mutant costs the compilation of one test program: the changed header lies in a folder of its own that comes first on
-the include path (a changed source is compiled from there), the program is made again from the sources that the mutant names, and linked as the build folder
-links it. Nothing in the source tree or in the build folder's own targets is touched. A mutant is killed when the
-program fails, crashes or hangs. Without --sample all of them are tried; the seed of a sample is the commit's, so that
-every commit tries others and anybody can repeat it.
+the include path (a changed source is compiled from there), the program is made again from the sources that the mutant
+names, and linked as the build folder links it. Nothing in the source tree or in the build folder's own targets is
+touched. A mutant is killed when the program fails, crashes or hangs. Without --sample all of them are tried; the seed
+of a sample is the commit's, so that every commit tries others and anybody can repeat it.
 """
 
 import argparse
@@ -101,8 +101,6 @@ def try_mutant(mutant, build):
         for number, output in enumerate(outputs):
             entry = build.compile[output]
             command = shlex.split(entry["command"])
-            if pathlib.Path(build.folder, entry["file"]).resolve() == LIBRARY / mutant.file:
-                command[command.index(entry["file"])] = str(changed)
             made = os.path.join(scratch, f"{number}.o")
             command[command.index("-o") + 1] = made
             for flag in ("-MF", "-MQ"):

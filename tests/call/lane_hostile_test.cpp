@@ -134,6 +134,38 @@ TEST_CASE("lane: no single flipped bit of a reply makes a caller read outside th
 }
 
 // fault 3
+TEST_CASE("lane: requests that lie outside of the lane are refused one after the other, and the honest one behind them "
+          "is taken") {
+  struct Place {
+    std::uint64_t payload;
+    std::uint32_t bytes;
+  };
+  const Place outside[] = {{0, small.slot_bytes + 1}, {std::uint64_t{1} << 56, 1 << 15}, {0, ~0u}, {1, ~0u}};
+  for (const auto& first : outside) {
+    for (const auto& second : outside) {
+      ExactLane lane;
+      for (const auto& place : {first, second}) {
+        const auto started = lane.caller.start({.method = echo}, {}, Delivery::held, never);
+        auto& header =
+            *reinterpret_cast<RequestHeader*>(lane.requests.span().data() + request_offset(small, started.position));
+        header.payload = place.payload;
+        header.payload_bytes = place.bytes;
+      }
+      const std::vector<std::byte> payload(1'000, std::byte{3});
+      const auto honest = lane.caller.start({.method = echo}, payload, Delivery::held, never);
+      Request request;
+      REQUIRE(lane.server.poll(request));
+      CHECK(request.position == honest.position);
+      CHECK(std::equal(request.payload.begin(), request.payload.end(), payload.begin(), payload.end()));
+      CHECK(lane.server.bad_requests() == 2);
+      CHECK(lane.caller.wait(0, never).reply.status == CallStatus::bad_reply);
+      CHECK(lane.caller.wait(1, never).reply.status == CallStatus::bad_reply);
+      serve(lane.server, request);
+    }
+  }
+}
+
+// fault 3
 TEST_CASE("lane: a runner that scribbles over its replies costs bad or late replies, nothing else") {
   const auto seed = ringfleet::test::seed_or(11);
   MESSAGE("seed ", seed);

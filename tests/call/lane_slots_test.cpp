@@ -51,6 +51,19 @@ TEST_CASE("lane: a deadline that passes while the lane is full leaves no hole") 
   CHECK(serve_all(lane) == 1);
 }
 
+TEST_CASE("lane: it is busy while a call is held, or is waited for by somebody who comes back, and not afterwards") {
+  Lane lane({2, 64, 1});
+  CHECK_FALSE(lane.caller.is_busy());
+  const auto held = start_one(lane, 1);
+  CHECK(lane.caller.is_busy());
+  lane.caller.abandon(held);
+  CHECK_FALSE(lane.caller.is_busy());
+  const auto loose = start_one(lane, 2, Delivery::loose);
+  CHECK(lane.caller.is_busy());
+  lane.caller.abandon_loose(loose);
+  CHECK_FALSE(lane.caller.is_busy());
+}
+
 // trap 15
 TEST_CASE("lane: an encoder that throws has not claimed anything") {
   Lane lane({2, 64, 1});

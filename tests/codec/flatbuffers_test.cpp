@@ -108,6 +108,16 @@ TEST_CASE("codec: a table is the same wherever its memory ends, and after a move
   }
 }
 
+TEST_CASE("codec: a table whose first part alone is longer than the span is refused") {
+  alignas(16) std::byte memory[64];
+  const auto build = [](flatbuffers::FlatBufferBuilder& builder) {
+    const std::vector<Level> levels(100, Level(1.25, 10));
+    const auto all = builder.CreateVectorOfStructs(levels.data(), levels.size());
+    return CreateQuote(builder, 0, Side::Ask, all);
+  };
+  CHECK_FALSE(Codec<Quote>::encode(build, memory));
+}
+
 TEST_CASE("codec: a table is not viewed at an odd address") {
   alignas(64) std::byte memory[512]{};
   const auto part = Codec<Quote>::encode(build_small(1), std::span(memory).first(256));

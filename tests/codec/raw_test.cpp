@@ -113,6 +113,7 @@ TEST_CASE("codec: a raw view is refused where the type's alignment is not given;
   const auto crooked = std::span(memory).subspan(16, sizeof(Wide));
   CHECK(Codec<Wide>::view(crooked) == nullptr);
   CHECK(Codec<Wide>::emplace(crooked) == nullptr);
+  CHECK(Codec<Wide>::emplace(std::span(memory).first(sizeof(Wide))) != nullptr);
   Wide wide{};
   CHECK(Codec<Wide>::decode(crooked, wide));
 }
@@ -122,6 +123,8 @@ TEST_CASE("fingerprint: another name, size, alignment, schema or format is anoth
   CHECK(fingerprint_of<Tick>() != fingerprint_of<Wide>());
   CHECK(fingerprint_of<Versioned>() == FingerprintMaker().add("raw").add("versioned 2").add(4).add(4).value());
   CHECK(FingerprintMaker().add("ab").add("c").value() != FingerprintMaker().add("a").add("bc").value());
+  // The one number that FNV-1a turns into 0, which stands for "no schema".
+  CHECK(FingerprintMaker().add(std::uint64_t{0x3608'8742'53b9'6bd5}).value() == 1);
   CHECK(type_name<Tick>().ends_with("Tick"));
   CHECK(type_name<std::uint32_t>() == "unsigned int");
 }

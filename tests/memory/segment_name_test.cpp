@@ -85,6 +85,11 @@ TEST_CASE("engine names: no two rings of any engines, tags and runners have one 
   }
 }
 
+TEST_CASE("engine names: a runner is a member of its rings under the same id for good") {
+  CHECK(EngineNames::runner_id(3) == "runner-3");
+  CHECK(EngineNames::runner_id(3) != EngineNames::runner_id(4));
+}
+
 TEST_CASE("engine names: an engine that is too long for its runners' rings is refused at once") {
   CHECK_NOTHROW(EngineNames(std::string(70, 'e'), "t"));
   CHECK(error_of([] { (void)EngineNames(std::string(90, 'e')); }) == ErrorCode::invalid_argument);

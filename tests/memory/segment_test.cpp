@@ -235,6 +235,19 @@ TEST_CASE("file segment: appears complete, is never replaced, and leaves no debr
   CHECK(error_of([&] { (void)Segment::attach_file_reader(path, expected); }) == ErrorCode::not_found);
 }
 
+TEST_CASE("file segment: who is given its descriptor writes into it, and is refused another one") {
+  test::ScratchDirectory directory;
+  const auto path = directory / "counters";
+  const auto owner = Segment::create_file(path, spec);
+  auto writer = Segment::attach_file_writer(owner.descriptor().duplicate(), expected, "counters");
+  writer.writable_body()[0] = std::byte{5};
+  CHECK(Segment::attach_file_reader(path, expected).body()[0] == std::byte{5});
+  auto other = expected;
+  other.fingerprint = 78;
+  CHECK(contains(refusal([&] { (void)Segment::attach_file_writer(owner.descriptor().duplicate(), other, "counters"); }),
+                 "fingerprint"));
+}
+
 TEST_CASE("file segment: outlives its killed owner and can still be read") {
   test::ScratchDirectory directory;
   const auto path = directory / "counters";

@@ -157,6 +157,52 @@ TEST_CASE("watcher: a callback may watch and unwatch, itself included") {
   CHECK(done.get_future().wait_for(patience) == std::future_status::ready);
 }
 
+TEST_CASE("watcher: of two events that came together the second is dropped when the first callback ends its watch") {
+  Obituary obituary;
+  Watcher watcher(obituary);
+  os::EventCounter first;
+  os::EventCounter second;
+  os::EventCounter gate;
+  std::promise<void> open;
+  std::promise<void> entered;
+  std::promise<void> done;
+  std::array<Watcher::WatchId, 2> ids{};
+  int calls = 0;
+  const auto end_the_other = [&](std::size_t other) {
+    return [&, other](Watcher::Readiness) {
+      ++calls;
+      first.drain();
+      second.drain();
+      watcher.unwatch(ids[other]);
+      done.set_value();
+    };
+  };
+  watcher.watch(gate.fd(), [&](Watcher::Readiness) {
+    gate.drain();
+    entered.set_value();
+    open.get_future().wait();
+  });
+  gate.signal();
+  entered.get_future().wait();
+  // While it is in a callback, two others become readable: it hears of both at once.
+  ids[0] = watcher.watch(first.fd(), end_the_other(1));
+  ids[1] = watcher.watch(second.fd(), end_the_other(0));
+  first.signal();
+  second.signal();
+  open.set_value();
+  CHECK(done.get_future().wait_for(patience) == std::future_status::ready);
+  // Nothing but a third event tells that the second one is behind it.
+  std::promise<void> later;
+  os::EventCounter third;
+  watcher.watch(third.fd(), [&](Watcher::Readiness) {
+    third.drain();
+    later.set_value();
+  });
+  third.signal();
+  CHECK(later.get_future().wait_for(patience) == std::future_status::ready);
+  CHECK(calls == 1);
+}
+
 TEST_CASE("watcher: stops with watches pending") {
   Obituary obituary;
   auto child = sleeper();

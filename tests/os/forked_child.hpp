@@ -3,14 +3,18 @@
 // Runs a function in a forked child and says how that ended. Faults end the child by their signal, under sanitizers
 // too. The child must not use doctest; it answers by its exit code.
 
+#include "ringfleet/base/clock.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/os/child_process.hpp"
 
 #include <cerrno>
 #include <csignal>
 #include <exception>
+#include <fstream>
 #include <initializer_list>
+#include <string>
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +50,26 @@ pid_t fork_child(Function function) {
 template <typename Function>
 os::ExitStatus in_forked_child(Function function) {
   return wait_for_child(fork_child(function));
+}
+
+// Until the process sleeps in the kernel: of a child that has nothing else to sleep for, until it waits for what it is
+// to wait for. False when it ends instead, or after a minute.
+inline bool is_asleep_soon(pid_t pid) {
+  const auto deadline = monotonic_now() + 60'000'000'000;
+  while (monotonic_now() < deadline) {
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    std::string line;
+    std::getline(stat, line);
+    const auto name_end = line.rfind(')');
+    if (name_end == std::string::npos || line.size() < name_end + 3 || line[name_end + 2] == 'Z') {
+      return false;
+    }
+    if (line[name_end + 2] == 'S') {
+      return true;
+    }
+    ::sched_yield();
+  }
+  return false;
 }
 
 // The code of the Error that the function throws; Error text in `text` if wanted.

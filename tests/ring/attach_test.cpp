@@ -75,6 +75,18 @@ TEST_CASE("attach: a shape that no build of ours would write is refused by its f
   CHECK(contains(refused([](RingShape& s) { s.arena_bytes = round_up(limits::ring_arena_bytes_max + 1, page_bytes); }),
                  "arena size is"));
   CHECK(contains(refused([](RingShape& s) { s.claim_bytes += 8; }), "claim table size is"));
+  const auto lends = [](std::uint32_t lenders, std::uint64_t arena_bytes, Producers producers) {
+    return [=](RingShape& s) {
+      s.layout = ring_layout_version_lenders;
+      s.lenders = lenders;
+      s.arena_bytes = arena_bytes;
+      s.producers = static_cast<std::uint32_t>(producers);
+    };
+  };
+  CHECK(contains(refused(lends(limits::ring_arenas_max + 1, page_bytes, Producers::many)), "number of arenas is"));
+  CHECK(contains(refused(lends(2, page_bytes, Producers::one)), "number of arenas is 2"));
+  CHECK(contains(refused(lends(2, limits::ring_arena_bytes_max, Producers::many)), "number of arenas is 2"));
+  CHECK(contains(refused(lends(2, page_bytes, Producers::many)), "claim table size is")); // and not the arenas
 }
 
 TEST_CASE("attach: a ring segment that is too short for its head is refused") {
@@ -97,6 +109,7 @@ TEST_CASE("attach: an observer sees the ring and takes no line in it") {
   const auto space = RingSpace::attach(scratch.place(), ticks(), SpaceRole::observer);
   CHECK(static_cast<bool>(space));
   CHECK_FALSE(static_cast<bool>(RingSpace()));
+  CHECK(RingSpace().owner() == Owner{});
   CHECK(space.owner().state == OwnerState::owned);
   std::string text;
   CHECK(error_of([&] { (void)Membership::join(space, {}, monotonic_now()); }, &text) == ErrorCode::invalid_argument);

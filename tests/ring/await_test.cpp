@@ -27,6 +27,7 @@ TEST_CASE("await: a reader that comes first waits for the name, without looking 
     return space.owner().generation == 1 ? 0 : 1;
   });
   REQUIRE(word.wait_for(1));
+  REQUIRE(ringfleet::test::is_asleep_soon(pid));
   const auto owner = RingSpace::create(ticks_at(scratch.place()));
   CHECK(wait_for_child(pid).to_string() == "exited with 0");
 }
@@ -40,7 +41,33 @@ TEST_CASE("await: a ring without a living owner is waited for until somebody con
     return space.owner().generation == 2 ? 0 : 1;
   });
   REQUIRE(word.wait_for(1));
+  REQUIRE(ringfleet::test::is_asleep_soon(pid));
   const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  CHECK(wait_for_child(pid).to_string() == "exited with 0");
+}
+
+TEST_CASE("await: a ring whose many producers are gone is waited for until one comes, or the deadline") {
+  const ScratchRing scratch(memory::Backing::shm);
+  auto spec = ticks_at(scratch.place());
+  spec.producers = Producers::many;
+  auto expected = ticks();
+  expected.producers = Producers::many;
+  {
+    const auto owner = RingSpace::create(spec);
+  }
+  std::string text;
+  CHECK(error_of([&] { (void)RingSpace::await(scratch.place(), expected, monotonic_now(), true); }, &text) ==
+        ErrorCode::timed_out);
+  CHECK(contains(text, "nobody alive owns it"));
+  ChildWord word;
+  const auto pid = fork_child([&] {
+    word.set(1);
+    const auto space = RingSpace::await(scratch.place(), expected, deadline_after(monotonic_now(), 60s), true);
+    return space.owner().generation == 2 ? 0 : 1;
+  });
+  REQUIRE(word.wait_for(1));
+  REQUIRE(ringfleet::test::is_asleep_soon(pid));
+  const auto owner = RingSpace::create(spec);
   CHECK(wait_for_child(pid).to_string() == "exited with 0");
 }
 
@@ -53,6 +80,9 @@ TEST_CASE("await: a timeout names what it was waiting for") {
   };
   const ScratchRing nobody(memory::Backing::shm);
   CHECK(contains(text_of(nobody.place()), "nobody has created it"));
+  std::string text; // a deadline that is over: one look
+  CHECK(error_of([&] { (void)RingSpace::await(nobody.place(), ticks(), 0); }, &text) == ErrorCode::timed_out);
+  CHECK(contains(text, "nobody has created it"));
   const Damaged scratch(memory::Backing::shm);
   CHECK(contains(text_of(scratch.place()), "nobody alive owns it"));
 }

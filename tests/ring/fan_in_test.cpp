@@ -274,3 +274,34 @@ TEST_CASE("event_reader: the descriptor is not readable when nothing is left, an
   auto spinning = ElementReader::join(ring.memory(), 1, {}, spins);
   CHECK(ringfleet::test::error_of([&] { EventReader refused(*spinning); }) == ErrorCode::invalid_argument);
 }
+
+TEST_CASE("fan_in: it learns of a death by the obituary of the reader, and spins as long as one of them may not park") {
+  auto rings = make_rings(3, 8);
+  memory::Obituary obituary;
+  ProcessWord<std::uint32_t> dead;
+  auto options = parks;
+  options.obituary = &obituary;
+  options.dead = &dead;
+  auto first = ElementReader::join(rings[0]->memory(), 0, {}, parks);
+  auto watching = ElementReader::join(rings[1]->memory(), 0, {}, options);
+  auto spinning = ElementReader::join(rings[2]->memory(), 0, {}, spins);
+  FanIn fan_in;
+  fan_in.add(*first);
+  fan_in.add(*watching);
+  std::thread dying([&] {
+    dead.publish(1);
+    obituary.announce();
+  });
+  const auto ended = fan_in.wait(patience());
+  CHECK(ended.result == BarrierResult::reached);
+  CHECK(ended.index == 1);
+  dying.join();
+
+  FanIn mixed; // spins, in whatever order they come
+  mixed.add(*spinning);
+  mixed.add(*first);
+  Producer<Element> producer(rings[0]->memory(), spins); // wakes nobody
+  std::thread sending([&] { CHECK(producer.try_push({1, 2}) == ClaimResult::claimed); });
+  CHECK(mixed.wait(patience()).index == 1);
+  sending.join();
+}

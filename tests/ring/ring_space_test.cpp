@@ -1,11 +1,13 @@
 // A ring's memory behind one handle: every backing, one owner at a time, continued by the next one. (T6, T7, T12)
 
-#include "space_fixture.hpp"
+#include "damaged_ring.hpp"
 
 #include "ringfleet/ring/membership.hpp"
 #include "ringfleet/ring/ring_listing.hpp"
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <vector>
 
@@ -201,7 +203,7 @@ TEST_CASE("ring space: the lock of a name is one file for good, through ends, re
 
 TEST_CASE("ring space: a forked child is told that the ring is not its own, by name") {
   ScratchRing scratch(memory::Backing::shm);
-  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  auto owner = RingSpace::create(ticks_at(scratch.place()));
   auto reading = RingSpace::attach(scratch.place(), ticks());
   const auto status = in_forked_child([&] {
     std::string text;
@@ -210,10 +212,42 @@ TEST_CASE("ring space: a forked child is told that the ring is not its own, by n
         contains(text, "shm ring 'test-") && contains(text, "was forked from the one that opened it") &&
         error_of([&] { (void)Membership::join(reading, {}, 0); }) == ErrorCode::wrong_state && !owner.is_here();
     reading = RingSpace(); // what the child drops is not the parent's
-    return is_refused && owner.owner().state == OwnerState::absent ? 0 : 1;
+    const RingSpace dropped = std::move(owner);
+    return is_refused && dropped.owner().state == OwnerState::absent ? 0 : 1;
   });
   CHECK(status.to_string() == "exited with 0");
   CHECK(RingSpace::attach(scratch.place(), ticks()).owner().state == OwnerState::owned);
+}
+
+TEST_CASE("ring space: a file ring is made beside files of others, and a damaged one in shared memory is replaced") {
+  ScratchRing beside(memory::Backing::file);
+  std::ofstream(beside.directory() + "/letters to and fro") << "none of ours";
+  std::ofstream(beside.directory() + "/ticks+1-0.new") << "left by a dead one";
+  {
+    const auto owner = RingSpace::create(ticks_at(beside.place()));
+  }
+  CHECK(std::filesystem::exists(beside.directory() + "/letters to and fro"));
+  CHECK_FALSE(std::filesystem::exists(beside.directory() + "/ticks+1-0.new"));
+  CHECK(RingSpace::create(ticks_at(memory::Place::file(beside.directory() + "/ticks"))).owner().generation == 2);
+
+  const Damaged garbage(memory::Backing::shm);
+  garbage.write(0, std::uint64_t{42});
+  auto spec = ticks_at(garbage.place());
+  spec.existing = Existing::replace;
+  CHECK(RingSpace::create(spec).owner().generation == 1);
+}
+
+TEST_CASE("ring space: an owner of many whose directory is gone ends without a word") {
+  ScratchRing scratch(memory::Backing::file);
+  auto spec = ticks_at(scratch.place());
+  spec.producers = Producers::many;
+  auto expected = ticks();
+  expected.producers = Producers::many;
+  std::optional<RingSpace> owner = RingSpace::create(spec);
+  const auto reading = RingSpace::attach(scratch.place(), expected);
+  std::filesystem::remove_all(scratch.directory());
+  owner.reset();
+  CHECK(reading.owner().state == OwnerState::owned); // readers learn of it from the kernel
 }
 
 TEST_CASE("ring space: a child that its owner has forked is no second writer, and does not keep the name") {

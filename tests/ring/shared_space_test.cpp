@@ -175,6 +175,21 @@ TEST_CASE("shared space: who finds another producer making the ring waits asleep
   CHECK_NOTHROW(create());
 }
 
+TEST_CASE("shared space: who finds another producer making the ring goes on when that one has ended") {
+  ScratchRing scratch(memory::Backing::shm);
+  auto lock = os::FileLock::try_acquire(scratch.place().path("lock"), std::to_string(::getpid()));
+  REQUIRE(lock);
+  ChildWord word;
+  const auto pid = fork_child([&] {
+    word.set(1);
+    return RingSpace::create(many_at(scratch.place())).owner().generation == 1 ? 0 : 1;
+  });
+  REQUIRE(word.wait_for(1));
+  REQUIRE(ringfleet::test::is_asleep_soon(pid));
+  lock.reset();
+  CHECK(wait_for_child(pid).to_string() == "exited with 0");
+}
+
 TEST_CASE("shared space: a ring that others produce into is not replaced") {
   ScratchRing scratch(memory::Backing::shm);
   const auto own = RingSpace::create(many_at(scratch.place()));
@@ -221,6 +236,20 @@ TEST_CASE("shared space: each lender holds an arena of its own, until it ends or
   CHECK(take_arena(other.lenders(), 9, is_dead) == std::nullopt);
   release_arena(own.lenders(), 2);
   CHECK(take_arena(other.lenders(), 9, is_dead) == 2);
+}
+
+TEST_CASE("shared space: whoever continues a ring whose lenders are gone finds every arena free") {
+  ScratchRing scratch(memory::Backing::shm);
+  auto spec = many_at(scratch.place());
+  spec.arena_bytes = page_bytes;
+  spec.arenas = 2;
+  {
+    const auto owner = RingSpace::create(spec);
+    CHECK(take_arena(owner.lenders(), 7, [](std::uint64_t) { return false; }) == 1);
+  }
+  const auto next = RingSpace::create(spec);
+  CHECK(next.owner().generation == 2);
+  CHECK(take_arena(next.lenders(), 8, [](std::uint64_t) { return false; }) == 1);
 }
 
 TEST_CASE("shared space: a wrong number of arenas is refused by name") {

@@ -47,7 +47,6 @@ public:
   [[nodiscard]] RecordFault fault() const noexcept { return fault_; }
   // Messages that were begun and will not be delivered.
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
-  [[nodiscard]] std::uint64_t max_message() const noexcept { return max_message_; }
 
 private:
   enum class State : std::uint8_t { unused, filling, complete };

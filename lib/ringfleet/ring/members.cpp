@@ -166,7 +166,7 @@ void Members::State::scan_producers() {
   {
     const std::lock_guard lock(mutex);
     const auto used = std::min(Atomics::load_acquire(shared->shared->owners_used), owners_max);
-    for (std::uint32_t owner = 1; owner < used && !is_over; ++owner) {
+    for (std::uint32_t owner = 1; owner < used; ++owner) {
       const auto identity = Atomics::load_acquire(shared->owners->identity[owner]);
       auto& watch = producers[owner];
       if (watch.identity == identity) {

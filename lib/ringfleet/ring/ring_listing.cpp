@@ -111,7 +111,7 @@ void count_members(FoundRing& found, const RingShape& shape) {
     ++found.members;
     const bool is_of_this_boot = scope.boot_id == own.boot_id;
     const bool can_be_judged = scope.pid_namespace == own.pid_namespace;
-    found.members_alive += is_of_this_boot && !(can_be_judged && is_surely_dead(word.actor)) ? 1 : 0;
+    found.members_alive += is_of_this_boot && (!can_be_judged || !is_surely_dead(word.actor)) ? 1 : 0;
   }
 }
 

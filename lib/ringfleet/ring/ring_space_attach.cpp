@@ -172,7 +172,7 @@ RingSpace RingSpace::attach(std::vector<os::Descriptor> descriptors, const RingE
   memory::Expectation wanted{
       .kind = memory::SegmentKind::ring, .body_bytes_min = sizeof(RingHead), .fingerprint = expected.fingerprint};
   parts->ring_segment = map_part(descriptors[0], wanted);
-  const auto shape = detail::take_shape(parts->ring_segment, text);
+  const auto shape = detail::take_shape(parts->ring_segment);
   parts->facts = detail::check_shape(shape, text);
   detail::check_facts(parts->facts, expected, text);
   parts->facts.birth = parts->ring_segment.header().generation;

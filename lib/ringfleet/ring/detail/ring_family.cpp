@@ -28,10 +28,11 @@ void remove(const std::string& path) {
 
 void remove_unfinished(const memory::Place& place) {
   const auto directory = place.directory();
-  const auto whole = memory::parse_file_name(place.backing(), std::filesystem::path(place.path()).filename().string());
+  // A place has a valid name, so its own file has one.
+  const auto own = memory::parse_file_name(place.backing(), std::filesystem::path(place.path()).filename().string());
   for (const auto& name : os::list_directory(directory)) {
     const auto file = memory::parse_file_name(place.backing(), name);
-    if (file && file->unfinished && whole && file->name == whole->name) {
+    if (file && file->unfinished && file->name == own.value().name) {
       remove(fmt::format("{}/{}", directory, name));
     }
   }

@@ -1,6 +1,6 @@
 #include "ringfleet/ring/detail/space_parts.hpp"
 
-#include "ringfleet/base/error.hpp"
+#include "ringfleet/base/assert.hpp"
 #include "ringfleet/os/futex.hpp"
 #include "ringfleet/ring/bell.hpp"
 #include "ringfleet/ring/parking.hpp"
@@ -8,8 +8,6 @@
 
 #include <cstring>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace ringfleet::ring::detail {
 namespace {
@@ -30,12 +28,9 @@ void SpaceParts::carve(const RingShape& shape) {
   }
 }
 
-RingShape take_shape(const memory::Segment& ring_segment, std::string_view label) {
+RingShape take_shape(const memory::Segment& ring_segment) {
   const auto body = ring_segment.body();
-  if (body.size() < sizeof(RingHead)) {
-    throw Error(ErrorCode::bad_segment,
-                fmt::format("{}: it has {} bytes, expected at least {}", label, body.size(), sizeof(RingHead)));
-  }
+  RINGFLEET_ASSERT(body.size() >= sizeof(RingHead), "a ring segment is attached with room for its head");
   RingShape shape;
   std::memcpy(&shape, body.data() + offsetof(RingHead, shape), sizeof(shape));
   return shape;
@@ -51,7 +46,7 @@ std::shared_ptr<SpaceParts> map_named(const memory::Place& place, const RingExpe
                              .generation = std::nullopt,
                              .any_boot = any_boot};
   parts->ring_segment = memory::Segment::attach_named(place.path(), wanted, access, expected.trust, expected.mapping);
-  const auto shape = take_shape(parts->ring_segment, place.text());
+  const auto shape = take_shape(parts->ring_segment);
   parts->facts = check_shape(shape, place.text());
   check_facts(parts->facts, expected, place.text());
   const auto birth = parts->ring_segment.header().generation;

@@ -37,8 +37,8 @@ struct SpaceParts {
   void carve(const RingShape& shape);
 };
 
-// The shape of an attached ring segment: one copy, checked. Throws Error(bad_segment).
-[[nodiscard]] RingShape take_shape(const memory::Segment& ring_segment, std::string_view label);
+// The shape of a ring segment, which was attached with room for its head: one copy, to be checked by check_shape().
+[[nodiscard]] RingShape take_shape(const memory::Segment& ring_segment);
 
 // Maps the segments of a named ring and checks them all. `access` is that of the ring and the arena. Throws Error.
 [[nodiscard]] std::shared_ptr<SpaceParts> map_named(const memory::Place& place, const RingExpectation& expected,

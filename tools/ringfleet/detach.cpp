@@ -91,8 +91,8 @@ Detached::~Detached() {
 }
 
 void Detached::ready(const std::string& log_path) {
-  redirect(log_path, O_WRONLY | O_CREAT | O_APPEND, {STDOUT_FILENO, STDERR_FILENO});
   redirect("/dev/null", O_RDONLY, {STDIN_FILENO});
+  redirect(log_path, O_WRONLY | O_CREAT | O_APPEND, {STDOUT_FILENO, STDERR_FILENO}); // last: errors go to the caller
   prctl(PR_SET_PDEATHSIG, 0);
   const char byte = 'r';
   while (write(ready_, &byte, 1) < 0 && errno == EINTR) {

@@ -69,10 +69,14 @@ memory::SegmentKind kind_of_part(std::string_view part) {
 }
 
 // A segment of another kind is somebody else's, wherever it lies. Otherwise the name is ours alone in shared memory;
-// among a user's files the content has to say so as well.
+// among a user's files the content has to say so as well. What nobody has finished has a name that only we give, and
+// goes with its dead maker whatever it was to become.
 bool is_ours(Backing backing, const memory::FileName& name, const std::string& path) {
+  if (name.unfinished) {
+    return true;
+  }
   const auto kind = stated_kind(path);
-  return kind ? *kind == kind_of_part(name.part) : backing == Backing::shm || name.unfinished;
+  return kind ? *kind == kind_of_part(name.part) : backing == Backing::shm;
 }
 // Somebody else's segment has the name of the ring; then what else has that name is not ours to remove either.
 bool is_foreign(const Place& place) {

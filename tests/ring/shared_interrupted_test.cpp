@@ -71,7 +71,8 @@ TEST_CASE("shared_ring: a reader is told that it was evicted, whenever that come
     auto producer = ring.producer();
     auto reader = InterruptedReader::join(ring.memory(), 0, {}, parks);
     producer.close();
-    InterruptedAtomics::before_access(nth, [&] { CHECK(producer.evict(0, reader->incarnation())); });
+    const auto incarnation = reader->incarnation();
+    InterruptedAtomics::before_access(nth, [&] { CHECK(producer.evict(0, incarnation)); });
     const auto result = reader->wait(1, never);
     CHECK((result == BarrierResult::detached || (InterruptedAtomics::left() == 0 && result == BarrierResult::evicted)));
     if (InterruptedAtomics::left() == 0) {

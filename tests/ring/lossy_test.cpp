@@ -141,7 +141,8 @@ void expect_whole(const Account& account, std::uint64_t total) {
 // T9, trap 4
 TEST_CASE("lossy: nothing torn is accepted, and every element is read or counted as lost (threads)") {
   constexpr std::uint64_t total = 1'000'000 / scale_down;
-  for (const auto capacity : {std::size_t{1}, std::size_t{4}}) { // small, so that the producer is always close behind the reader
+  for (const auto capacity :
+       {std::size_t{1}, std::size_t{4}}) { // small, so that the producer is always close behind the reader
     TestRing<Sealed> ring(capacity);
     Producer<Sealed> producer(ring.memory(), spins);
     auto reader = LossyReader<Sealed>::join(ring.memory(), 0, {}, spins);

@@ -235,7 +235,8 @@ TEST_CASE("stat: without any fleet it says where it looked and how to start one"
   const Runtime runtime;
   const Result result = run("2>&1 >/dev/null");
   CHECK(result.status == 0);
-  CHECK(runtime.neutral(result.out) == "ringfleet-stat: no fleet and no channel in 'DIR' (start one with: ringfleet up FILE)\n");
+  CHECK(runtime.neutral(result.out) ==
+        "ringfleet-stat: no fleet and no channel in 'DIR' (start one with: ringfleet up FILE)\n");
 }
 
 TEST_CASE("stat: --version, --help and wrong usage have their exit statuses") {

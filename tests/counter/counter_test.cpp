@@ -177,6 +177,23 @@ TEST_CASE("counter: an item is seen with its whole label or not at all (reader b
   CHECK_THROWS_AS((void)writer.counter("one.too.many"), Error);
 }
 
+TEST_CASE("counter: a file is as long as it has counters") {
+  const Directory directory;
+  CounterWriter writer(directory.runner(1), owner_of(1), 2);
+  CHECK(std::filesystem::file_size(directory.runner(1)) < file_bytes);
+  writer.counter("calls").add(7);
+  writer.text("state").set("ready");
+  CHECK_THROWS_WITH_AS((void)writer.counter("errors"), doctest::Contains("2 are there already"), Error);
+  const CounterSnapshot seen = CounterSnapshot::read(directory.runner(1));
+  CHECK(seen.items.size() == 2);
+  CHECK(seen.value("calls") == 7);
+  CHECK(seen.text("state") == "ready");
+  for (const std::uint32_t counters : {0U, limits::counters_max + 1}) {
+    CHECK_THROWS_WITH_AS((void)create_counter_file(directory.runner(2), owner_of(2), counters),
+                         doctest::Contains("1 to 256"), Error);
+  }
+}
+
 TEST_CASE("counter: a text is never seen half replaced (reader beside a writer that changes it all the time)") {
   const Directory directory;
   CounterWriter writer(directory.runner(1), owner_of(1));

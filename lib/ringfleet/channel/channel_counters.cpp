@@ -42,10 +42,12 @@ CounterFile::CounterFile(std::string_view role, std::string_view channel, bool i
   ::unlink(path_.c_str()); // of an earlier process with this pid
   try {
     writer_ = std::make_unique<counter::CounterWriter>(
-        path_, counter::CounterOwner{.fleet = std::string(os::channels_directory),
-                                     .role = std::string(role),
-                                     .name = std::string(channel),
-                                     .serial = static_cast<std::uint64_t>(::getpid())});
+        path_,
+        counter::CounterOwner{.fleet = std::string(os::channels_directory),
+                              .role = std::string(role),
+                              .name = std::string(channel),
+                              .serial = static_cast<std::uint64_t>(::getpid())},
+        counter::own_counters);
   } catch (...) {
     ::unlink(path_.c_str());
     throw;

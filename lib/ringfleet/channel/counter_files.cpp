@@ -62,7 +62,7 @@ void judge_unfinished(FoundCounterFile& file, std::string_view name) {
 
 bool is_of_another_boot(const std::string& path) {
   const memory::Expectation any = {.kind = memory::SegmentKind::counters,
-                                   .body_bytes_min = sizeof(counter::CounterBody),
+                                   .body_bytes_min = counter::body_bytes_for(1),
                                    .fingerprint = counter::fingerprint,
                                    .any_boot = true};
   try {

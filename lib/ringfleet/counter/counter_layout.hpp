@@ -14,8 +14,8 @@
 //   | … of the owner    | …                 |
 //   | …                                     |
 //   +---------------------------------------+
-//   | kind    | writes  | value             |   CounterItem, 192 bytes, three cache lines, counters_max of them:
-//   | label (48)                            |   the line of the number
+//   | kind    | writes  | value             |   CounterItem, 192 bytes, three cache lines, the line of the number
+//   | label (48)                            |   first; as many as the file is long, at most counters_max
 //   | text of even writes (64)              |
 //   | text of odd writes (64)               |
 //   +---------------------------------------+
@@ -63,10 +63,22 @@ struct CounterItem {
   std::uint64_t text[2][text_bytes / sizeof(std::uint64_t)];
 };
 
+// What ringfleet's own processes make room for: three pages with the segment's header.
+inline constexpr std::uint32_t own_counters = 41;
+
+// The longest body; a file holds the front of it.
 struct CounterBody {
   OwnerFields owner;
   CounterItem items[limits::counters_max];
 };
+
+[[nodiscard]] constexpr std::size_t body_bytes_for(std::uint32_t counters) noexcept {
+  return offsetof(CounterBody, items) + counters * sizeof(CounterItem);
+}
+[[nodiscard]] constexpr std::uint32_t counters_in(std::size_t body_bytes) noexcept {
+  const std::size_t fitting = (body_bytes - offsetof(CounterBody, items)) / sizeof(CounterItem);
+  return fitting < limits::counters_max ? static_cast<std::uint32_t>(fitting) : limits::counters_max;
+}
 
 static_assert(std::is_standard_layout_v<CounterBody> && std::is_trivially_copyable_v<CounterBody>);
 static_assert(sizeof(OwnerFields) == 256 && sizeof(CounterBody) == 256 + limits::counters_max * 192);

@@ -20,16 +20,18 @@ namespace {
 constexpr int text_attempts_max = 8;
 
 constexpr memory::Expectation expected = {
-    .kind = memory::SegmentKind::counters, .body_bytes_min = sizeof(CounterBody), .fingerprint = fingerprint};
+    .kind = memory::SegmentKind::counters, .body_bytes_min = body_bytes_for(1), .fingerprint = fingerprint};
 
 [[noreturn]] void refuse(const std::string& path, std::string_view reason) {
   throw Error(ErrorCode::bad_segment, fmt::format("counter file '{}': {}", path, reason),
               "remove it when its fleet does not run");
 }
 
-void copy_body(const os::Descriptor& file, CounterBody& body, const std::string& path) {
+// Fills the front of `body` that a file of `counters` items has.
+void copy_body(const os::Descriptor& file, std::uint32_t counters, CounterBody& body, const std::string& path) {
   try {
-    os::read_at(file.get(), std::as_writable_bytes(std::span(&body, 1)), memory::segment_body_offset, path);
+    os::read_at(file.get(), std::as_writable_bytes(std::span(&body, 1)).first(body_bytes_for(counters)),
+                memory::segment_body_offset, path);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::invalid_argument) {
       refuse(path, "truncated while it was read");
@@ -95,7 +97,8 @@ CounterSnapshot CounterSnapshot::read(const std::string& path) {
   const os::Descriptor file = os::open_regular_file(path, "counter file");
   const memory::SegmentHeader header = memory::check_file_segment(file, expected, path);
   const auto copies = std::make_unique<CounterCopies>();
-  const auto copy = [&](CounterBody& body) { copy_body(file, body, path); };
+  const std::uint32_t counters = counters_in(header.body_bytes);
+  const auto copy = [&](CounterBody& body) { copy_body(file, counters, body, path); };
   copies->take(copy);
 
   CounterSnapshot snapshot;
@@ -111,7 +114,7 @@ CounterSnapshot CounterSnapshot::read(const std::string& path) {
   snapshot.pid_namespace = snapshot.owner.pid == 0 ? owner.creator_pid_namespace : owner.pid_namespace;
   snapshot.state = state_of(snapshot.owner, snapshot.pid_namespace, header);
 
-  for (std::size_t i = 0; i < limits::counters_max; ++i) {
+  for (std::size_t i = 0; i < counters; ++i) {
     const std::uint32_t kind = copies->kind_of(i);
     if (kind == static_cast<std::uint32_t>(Kind::none)) {
       break;

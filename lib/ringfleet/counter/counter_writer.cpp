@@ -19,7 +19,7 @@ void copy_text(char (&field)[N], std::string_view text) {
 }
 
 constexpr memory::Expectation expected = {
-    .kind = memory::SegmentKind::counters, .body_bytes_min = sizeof(CounterBody), .fingerprint = fingerprint};
+    .kind = memory::SegmentKind::counters, .body_bytes_min = body_bytes_for(1), .fingerprint = fingerprint};
 
 CounterBody& body_of(memory::Segment& segment) noexcept {
   return *reinterpret_cast<CounterBody*>(segment.writable_body().data());
@@ -35,11 +35,15 @@ std::string counter_path(std::string_view fleet_directory, std::string_view role
   return fmt::format("{}/{}-{}", counter_directory(fleet_directory), role, serial);
 }
 
-os::Descriptor create_counter_file(std::string_view path, const CounterOwner& owner) {
+os::Descriptor create_counter_file(std::string_view path, const CounterOwner& owner, std::uint32_t counters) {
+  if (counters == 0 || counters > limits::counters_max) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("counter file '{}' for {} counters", path, counters),
+                fmt::format("1 to {}", limits::counters_max));
+  }
   os::create_private_directory(std::string(path.substr(0, path.rfind('/'))));
   // Named before it appears: whoever finds it, after our death too, sees whose it is.
   memory::HiddenSegment segment(std::string(path), {.kind = memory::SegmentKind::counters,
-                                                    .body_bytes = sizeof(CounterBody),
+                                                    .body_bytes = body_bytes_for(counters),
                                                     .generation = owner.serial,
                                                     .fingerprint = fingerprint});
   OwnerFields& fields = reinterpret_cast<CounterBody*>(segment.body().data())->owner;
@@ -56,6 +60,7 @@ os::Descriptor create_counter_file(std::string_view path, const CounterOwner& ow
 CounterWriter::CounterWriter(const os::Descriptor& file, std::string_view name)
     : name_(name), segment_(memory::Segment::attach_file_writer(file.duplicate(), expected, name)) {
   segment_.close_descriptor();
+  capacity_ = counters_in(segment_.writable_body().size());
   OwnerFields& owner = body().owner;
   if (const std::uint32_t pid = Atomics::load_relaxed(owner.pid); pid != 0) {
     throw Error(ErrorCode::wrong_state,
@@ -65,8 +70,8 @@ CounterWriter::CounterWriter(const os::Descriptor& file, std::string_view name)
   show_owner(owner, static_cast<std::uint32_t>(self.pid), self.start_time_ticks, os::own_pid_namespace());
 }
 
-CounterWriter::CounterWriter(std::string_view path, const CounterOwner& owner)
-    : CounterWriter(create_counter_file(path, owner), path) {}
+CounterWriter::CounterWriter(std::string_view path, const CounterOwner& owner, std::uint32_t counters)
+    : CounterWriter(create_counter_file(path, owner, counters), path) {}
 
 CounterBody& CounterWriter::body() noexcept {
   return body_of(segment_);
@@ -78,9 +83,10 @@ CounterItem& CounterWriter::allocate(std::string_view label, Kind kind) {
                 fmt::format("1 to {} bytes, no blanks", limits::counter_label_bytes - 1));
   }
   const std::lock_guard guard(allocating_);
-  if (allocated_ == limits::counters_max) {
+  if (allocated_ == capacity_) {
     throw Error(ErrorCode::limit_reached,
-                fmt::format("counter '{}' in '{}': {} are there already", label, name_, allocated_));
+                fmt::format("counter '{}' in '{}': {} are there already", label, name_, allocated_),
+                capacity_ < limits::counters_max ? "make the file for more of them" : "");
   }
   CounterItem& item = body().items[allocated_++];
   show_item(item, label, kind);

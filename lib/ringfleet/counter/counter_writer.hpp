@@ -6,6 +6,7 @@
 // A counter file is not removed with its writer: what a dead process had counted is there to be read. Whoever holds the
 // fleet's lock removes it (with the fleet's directory, or when the runner is replaced).
 
+#include "ringfleet/base/limits.hpp"
 #include "ringfleet/counter/counter.hpp"
 #include "ringfleet/memory/segment.hpp"
 #include "ringfleet/os/descriptor.hpp"
@@ -29,10 +30,12 @@ struct CounterOwner {
 [[nodiscard]] std::string counter_directory(std::string_view fleet_directory);
 [[nodiscard]] std::string counter_path(std::string_view fleet_directory, std::string_view role, std::uint64_t serial);
 
-// A file without owner process, open for writing, to be handed to the one process that will attach; the folder is
-// created where missing. Throws Error: already_exists, no_memory, no_permission. A creator that dies inside leaves a
-// file without names, or one that readers do not list.
-[[nodiscard]] os::Descriptor create_counter_file(std::string_view path, const CounterOwner& owner);
+// A file for `counters` items (1 to limits::counters_max, 192 bytes each) without owner process, open for writing, to
+// be handed to the one process that will attach; the folder is created where missing. Throws Error: already_exists,
+// no_memory, no_permission, invalid_argument. A creator that dies inside leaves a file without names, or one that
+// readers do not list.
+[[nodiscard]] os::Descriptor create_counter_file(std::string_view path, const CounterOwner& owner,
+                                                 std::uint32_t counters = limits::counters_max);
 
 class CounterWriter {
 public:
@@ -40,14 +43,14 @@ public:
   // when the file is none of ours, Error(wrong_state) when a process owns it already. `name` is for error texts.
   CounterWriter(const os::Descriptor& file, std::string_view name);
   // create_counter_file and attach in one.
-  CounterWriter(std::string_view path, const CounterOwner& owner);
+  CounterWriter(std::string_view path, const CounterOwner& owner, std::uint32_t counters = limits::counters_max);
 
   CounterWriter(const CounterWriter&) = delete;
   CounterWriter& operator=(const CounterWriter&) = delete;
 
   // A new item starting at 0, or an empty text. Any thread; waits for other threads that allocate at most. The same
   // label may be allocated again, by another thread for itself. Labels are at most 47 bytes without blanks. Throws
-  // Error: invalid_argument, limit_reached after limits::counters_max. Death inside leaves the item invisible.
+  // Error: invalid_argument, limit_reached when the file is full. Death inside leaves the item invisible.
   [[nodiscard]] Counter counter(std::string_view label);
   [[nodiscard]] Counter gauge(std::string_view label);
   [[nodiscard]] Text text(std::string_view label);
@@ -59,6 +62,7 @@ private:
   std::string name_;
   memory::Segment segment_;
   std::mutex allocating_;
+  std::uint32_t capacity_ = 0;
   std::uint32_t allocated_ = 0;
 };
 

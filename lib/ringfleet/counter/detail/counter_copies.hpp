@@ -37,7 +37,8 @@ struct CounterCopies {
     copy(after);
   }
 
-  // `index` < counters_max. Nothing of an item that does not exist may be used, and none exists behind it.
+  // `index`: of an item that the file has room for. Nothing of an item that does not exist may be used, and none exists
+  // behind it.
   [[nodiscard]] std::uint32_t kind_of(std::size_t index) const noexcept { return before.items[index].kind; }
   [[nodiscard]] std::string label_of(std::size_t index) const { return text_of(now.items[index].label); }
   [[nodiscard]] std::uint64_t value_of(std::size_t index) const noexcept { return now.items[index].value; }

@@ -96,8 +96,8 @@ void Runner::send_module() {
   std::vector<int> descriptors{spec_.artifact->descriptor()};
   os::Descriptor counters;
   if (!spec_.counter_path.empty()) {
-    counters =
-        counter::create_counter_file(spec_.counter_path, {spec_.fleet_name, "runner", spec_.module, spec_.serial});
+    counters = counter::create_counter_file(
+        spec_.counter_path, {spec_.fleet_name, "runner", spec_.module, spec_.serial}, counter::own_counters);
     descriptors.push_back(counters.get());
   }
   send(load, descriptors);

@@ -39,7 +39,8 @@ void print_log_line(const LogLine& line) {
 
 // The scheduler's own counter file.
 struct Scheduler::Counters {
-  Counters(const std::string& path, const std::string& fleet) : file(path, {fleet, "scheduler", fleet, 0}) {}
+  Counters(const std::string& path, const std::string& fleet)
+      : file(path, {fleet, "scheduler", fleet, 0}, counter::own_counters) {}
 
   counter::CounterWriter file;
   counter::Counter started = file.counter("runners.started");

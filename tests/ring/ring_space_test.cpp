@@ -2,6 +2,7 @@
 
 #include "damaged_ring.hpp"
 
+#include "ringfleet/ring/detail/ring_family.hpp"
 #include "ringfleet/ring/membership.hpp"
 #include "ringfleet/ring/ring_listing.hpp"
 
@@ -178,6 +179,36 @@ TEST_CASE("ring space: a replaced ring tells its readers, and the new one is ano
   const auto after = RingSpace::attach(scratch.place(), ticks());
   CHECK(after.facts().capacity == 128);
   CHECK(after.facts().birth != before.facts().birth);
+}
+
+TEST_CASE("ring space: a replacement that was cut short by a death is finished, not undone") {
+  for (const auto backing : {memory::Backing::shm, memory::Backing::file}) {
+    ScratchRing scratch(backing);
+    const auto spec = ticks_at(scratch.place());
+    {
+      const auto owner = RingSpace::create(spec);
+    }
+    const auto before = RingSpace::attach(scratch.place(), ticks());
+    ring::detail::retire(scratch.place()); // all that a process did which died then
+    const auto owner = RingSpace::create(spec);
+    CHECK(before.owner().state == OwnerState::replaced);
+    const auto after = RingSpace::attach(scratch.place(), ticks());
+    CHECK(after.facts().birth != before.facts().birth);
+    CHECK(after.owner().generation == 1);
+    CHECK(after.owner().state == OwnerState::owned);
+  }
+}
+
+TEST_CASE("ring space: what is no ring is not replaced by one") {
+  const ScratchRing scratch(memory::Backing::file);
+  const std::string path = scratch.place().path();
+  (void)memory::Segment::create_file(path, {.kind = memory::SegmentKind::counters, .body_bytes = page_bytes});
+  auto spec = ticks_at(scratch.place());
+  spec.existing = Existing::replace;
+  std::string text;
+  CHECK(error_of([&] { (void)RingSpace::create(spec); }, &text) == ErrorCode::wrong_state);
+  CHECK(contains(text, "is a segment of kind counters, expected ring"));
+  CHECK(std::filesystem::exists(path));
 }
 
 // Whoever unlinked it would let two hold "the" lock of one name.

@@ -59,9 +59,13 @@ void require_arenas(const SpaceParts& parts, const RingSpec& spec) {
   require("number of arenas", parts.facts.arenas, spec.arenas);
 }
 
+// Nothing when the ring is there no more but for its files: whoever replaced it died before it had removed them.
 std::shared_ptr<SpaceParts> continue_named(const RingSpec& spec) {
   const auto label = spec.place.text();
   auto parts = detail::map_named(spec.place, expectation_of(spec), os::Access::read_write, os::Access::read_write);
+  if (detail::owner_of(parts->ring.head->owner).state == OwnerState::replaced) {
+    return nullptr;
+  }
   if (parts->facts.members < spec.members) {
     throw Error(ErrorCode::bad_segment, fmt::format("{}: number of members is {}, expected at least {}", label,
                                                     parts->facts.members, spec.members));
@@ -104,7 +108,9 @@ std::shared_ptr<SpaceParts> make_or_continue(const RingSpec& spec) {
     return detail::create_named(spec);
   }
   try {
-    return continue_named(spec);
+    if (auto parts = continue_named(spec)) {
+      return parts;
+    }
   } catch (const Error& error) {
     const bool can_be_replaced = error.code() == ErrorCode::bad_segment || error.code() == ErrorCode::version_mismatch;
     throw Error(error.code(), fmt::format("continue {}: {}", place.text(), error.operation()),
@@ -113,6 +119,8 @@ std::shared_ptr<SpaceParts> make_or_continue(const RingSpec& spec) {
                     : error.advice(),
                 error.errno_value());
   }
+  detail::remove_family(place);
+  return detail::create_named(spec);
 }
 
 Error owned_by_somebody(const RingSpec& spec) {

@@ -55,6 +55,13 @@ void retire(const memory::Place& place) {
                 fmt::format("remove {}: '{}' is not a segment of ringfleet", place.text(), path),
                 "remove it yourself if nobody needs it");
   }
+  const auto kind = static_cast<memory::SegmentKind>(header.kind);
+  if (kind != memory::SegmentKind::ring && place.backing() == memory::Backing::file) {
+    throw Error(ErrorCode::wrong_state,
+                fmt::format("remove {}: '{}' is a segment of kind {}, expected {}", place.text(), path,
+                            memory::to_string(kind), memory::to_string(memory::SegmentKind::ring)),
+                "take another name, or remove it yourself if nobody needs it");
+  }
   try {
     const auto segment =
         memory::Segment::attach_named(path,

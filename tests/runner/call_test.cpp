@@ -2,6 +2,7 @@
 // 20).
 
 #include "harness.hpp"
+#include "ringfleet/call/lane_layout.hpp"
 
 #include <doctest/doctest.h>
 
@@ -159,4 +160,61 @@ TEST_CASE("crash: the call that was running is lost, those behind it were never 
     const auto second = misbehave.lane->finish(queued).status;
     CHECK((second == CallStatus::no_runner || std::string_view(method) == "scribble"));
   }
+}
+
+// DESIGN 7: `progress` on guarded pages away from payload, so that which calls were started stays exact.
+TEST_CASE(
+    "crash: a wild write beside the announcement of calls ends the runner there, and each call is classed exactly "
+    "(guard pages, fault 20)") {
+  struct WildWrite {
+    const char* what;
+    std::size_t body_offset; // in the runner's segment
+    std::int64_t step;
+    std::int64_t count;
+  };
+  constexpr auto word = sizeof(std::uint64_t);
+  constexpr std::int64_t until_it_ends = 2 * page_bytes / word; // through the guard and over the announcement
+  for (const WildWrite& wild : {
+           WildWrite{"down from the first reply", call::replies_offset - word, -8, until_it_ends},
+           WildWrite{"the first word behind the announcement's page", call::progress_guard_offset, 8, 1},
+           WildWrite{"up from the end of the control page", call::control_guard_offset - word, 8, until_it_ends},
+           WildWrite{"the last word before the announcement's page", call::progress_offset - word, 8, 1},
+           WildWrite{"up from within the announcement's page", call::progress_guard_offset - word, 8, until_it_ends},
+       }) {
+    CAPTURE(wild.what);
+    Loaded writer(test_module("wild_writer"));
+    const call::LaneShape shape{.slots = 16, .slot_bytes = 256, .workers = 1};
+    const auto replied = writer.lane->start("echo", "before");
+    const std::uint64_t fatal_position = replied + 1;
+    const std::array<std::int64_t, 3> place{
+        static_cast<std::int64_t>(wild.body_offset) -
+            static_cast<std::int64_t>(call::reply_offset(shape, fatal_position) + sizeof(call::ReplyHeader)),
+        wild.step, wild.count};
+    const auto fatal = writer.lane->start("scribble", {reinterpret_cast<const char*>(place.data()), sizeof place});
+    REQUIRE(fatal == fatal_position);
+    std::vector<std::uint64_t> queued;
+    for (int i = 0; i < 3; ++i) {
+      queued.push_back(writer.lane->start("echo", "behind"));
+    }
+    CHECK(writer.runner.wait_for_exit() == os::ExitStatus{true, SIGSEGV});
+    CHECK(writer.lane->finish(replied).text() == "before");
+    CHECK(writer.lane->finish(fatal).status == CallStatus::runner_lost);
+    for (const auto position : queued) {
+      CHECK(writer.lane->finish(position).status == CallStatus::no_runner);
+    }
+  }
+}
+
+TEST_CASE("crash: garbage in the announcement itself makes every call of the lane a started one") { // fault 20
+  Loaded writer(test_module("wild_writer"));
+  const call::LaneShape shape{.slots = 16, .slot_bytes = 256, .workers = 1};
+  const std::int64_t to_progress = static_cast<std::int64_t>(call::progress_offset) -
+                                   static_cast<std::int64_t>(call::reply_offset(shape, 0) + sizeof(call::ReplyHeader));
+  // From its first word on to the end of its page and into the guard behind it.
+  const std::array<std::int64_t, 3> place{to_progress, 8, page_bytes};
+  const auto fatal = writer.lane->start("scribble", {reinterpret_cast<const char*>(place.data()), sizeof place});
+  const auto queued = writer.lane->start("echo", "behind");
+  CHECK(writer.runner.wait_for_exit() == os::ExitStatus{true, SIGSEGV});
+  CHECK(writer.lane->finish(fatal).status == CallStatus::runner_lost);
+  CHECK(writer.lane->finish(queued).status == CallStatus::runner_lost);
 }

@@ -12,8 +12,8 @@ import unittest
 from pathlib import Path
 
 SOURCE = Path(sys.argv[1])
-TOOLS = ["bash", "env", "cat", "dirname", "find", "sort", "xargs", "basename", "tr", "awk", "tee", "mktemp", "rm", "mkdir",
-         "touch", "test"]
+TOOLS = ["bash", "env", "cat", "cp", "dirname", "find", "sort", "xargs", "basename", "tr", "awk", "tee", "mktemp", "rm",
+         "mkdir", "touch", "test", "sed", "grep"]
 
 DPKG_QUERY = """for package; do :; done
 [ ! -e "$MISSING/$package" ] && echo installed"""
@@ -22,10 +22,17 @@ APT_GET = """echo "apt-get $*" >>"$LOG"
 case "$*" in *install*) rm -f "$MISSING"/* ;; esac"""
 SUDO = """echo sudo >>"$LOG"
 exec "$@" """
-MESON = """echo "meson $*" >>"$LOG"
+MESON = """echo "meson $*${RINGFLEET_TEST_ROUNDS:+ rounds=$RINGFLEET_TEST_ROUNDS}${RINGFLEET_SYSCALLS:+ rows=$RINGFLEET_SYSCALLS}" >>"$LOG"
 case "$1" in
   setup) mkdir -p "$2"; touch "$2/build.ninja" ;;
-  test) cat "$MISSING/../sums"; exit "${TEST_STATUS:-0}" ;;
+  test) mkdir -p "$3/meson-logs"; echo "totals: $3=1" >"$3/meson-logs/testlog.txt"
+    cat "$MISSING/../sums"; exit "${TEST_STATUS:-0}" ;;
+esac"""
+PYTHON = """shift
+echo "python3 $*" >>"$LOG"
+case "$1" in
+  */totals.py) exit "${TOTALS_STATUS:-0}" ;;
+  */mutate.py) echo "totals: code_mutants=9/9"; exit "${MUTANTS_STATUS:-0}" ;;
 esac"""
 NINJA = """echo "ninja $*" >>"$LOG"
 exit "${NINJA_STATUS:-0}" """
@@ -49,11 +56,13 @@ class FrontDoor(unittest.TestCase):
         self.bin.mkdir()
         self.missing.mkdir()
         (self.folder / "sums").write_text(SUMS.format(ok=3, fail=0, skip=0))
-        shutil.copy(SOURCE / "dev", self.folder / "dev")
+        (self.folder / "tests").mkdir()
+        for script in ("dev", "tests/layers.sh"):
+            shutil.copy(SOURCE / script, self.folder / script)
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool))
         for name, body in {"dpkg-query": DPKG_QUERY, "apt-get": APT_GET, "meson": MESON, "ninja": NINJA,
-                           "id": "echo 0"}.items():
+                           "python3": PYTHON, "id": "echo 0"}.items():
             self.program(name, body)
 
     def program(self, name, body):
@@ -145,7 +154,7 @@ class FrontDoor(unittest.TestCase):
         self.assertNotIn("\033", result.stderr)
 
     def fuzz_targets(self, *names):
-        (self.folder / "tests/fuzz").mkdir(parents=True)
+        (self.folder / "tests/fuzz").mkdir()
         for name in [*names, "driver"]:
             (self.folder / "tests/fuzz" / f"{name}.cpp").touch()
 
@@ -165,7 +174,6 @@ class FrontDoor(unittest.TestCase):
 
     def fuzzed(self, body):
         self.fuzz_targets("loan")
-        self.program("grep", 'exec ' + shutil.which("grep") + ' "$@"')
         (self.folder / "build-fuzz/tests/fuzz").mkdir(parents=True)
         program = self.folder / "build-fuzz/tests/fuzz/loan_fuzz"
         program.write_text(f"#!{shutil.which('bash')}\n{body}\n")
@@ -192,6 +200,86 @@ class FrontDoor(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stdout, "soak 5 --seed 7\n")
         self.assertIn("ninja -C build soak-parts", log)
+
+    def test_chosen_tests_are_built_by_meson_which_knows_what_they_need(self):
+        _, log = self.dev("test", "--suite", "call")
+        self.assertIn("meson test -C build --print-errorlogs --suite call\n", log)
+        self.assertNotIn("ninja", log)
+
+    def test_each_layer_is_a_command_that_runs_its_tests_and_adds_them_up(self):
+        for command, tests in {"explore": "--suite explore", "flips": "flip_frame flip_call flip_file",
+                               "syscalls": "--suite syscalls -v -t 0",
+                               "zoo": "--suite runner --suite fleet --no-suite explore --no-suite kill"}.items():
+            with self.subTest(command):
+                result, log = self.dev(command)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn(f"meson test -C build --print-errorlogs {tests}\n", log)
+                self.assertNotIn("ninja", log)
+                self.assertIn("totals.py build/meson-logs/testlog.txt\n", log)
+                self.assertEqual(result.stdout.splitlines()[-1], "3 passed, 0 failed")
+                self.assertIn(f"\n./dev {command} ", self.dev("help")[0].stdout)
+
+    def test_a_layer_that_fails_says_1(self):
+        (self.folder / "sums").write_text(SUMS.format(ok=7, fail=1, skip=0))
+        result, _ = self.dev("explore", TEST_STATUS="1")
+        self.assertEqual(result.returncode, 1)
+
+    def test_a_count_makes_explorer_and_flips_go_further_for_as_long_as_it_takes(self):
+        self.assertIn("--suite explore -t 0 rounds=5000000\n", self.dev("explore", "5000000")[1])
+        self.assertIn("flip_frame flip_call flip_file -t 0 rounds=70\n", self.dev("flips", "70")[1])
+        result, log = self.dev("explore", "deep")
+        self.assertEqual((result.returncode, log), (2, ""))
+        self.assertIn("how many? 'deep' is no number from 1 on", result.stderr)
+
+    def test_rows_of_the_matrix_of_system_calls_are_chosen_by_name(self):
+        self.assertIn("--suite syscalls -v -t 0 rows=all\n", self.dev("syscalls", "all")[1])
+        self.assertIn(" rows=fleet-load,cli-up\n", self.dev("syscalls", "fleet-load", "cli-up")[1])
+
+    def test_the_run_of_the_build_machine_adds_up_all_its_logs_at_its_end(self):
+        result, log = self.dev("ci")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        *_, mutants, totals = log.splitlines()
+        self.assertIn("mutate.py build --tsan-build build-tsan --sample 10", mutants)
+        self.assertRegex(totals, r"totals.py --complete \S+/build-asan.txt \S+/build-tsan.txt \S+/build.txt \S+/mutants.log$")
+        self.assertEqual(result.stdout.splitlines()[-1], "11 passed, 0 failed")
+
+    def test_a_run_of_the_build_machine_that_has_proven_nothing_in_a_layer_fails(self):
+        result, _ = self.dev("ci", TOTALS_STATUS="1")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stdout.splitlines()[-2:], ["the totals: see above", "10 passed, 1 failed"])
+
+    def test_a_mutant_that_nobody_notices_fails_the_run_of_the_build_machine(self):
+        result, _ = self.dev("ci", MUTANTS_STATUS="1")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("the sample of mutants: see above", result.stdout)
+
+    def everything(self, *arguments, body='[ "$1" != flips ] && [ "$1" != coverage ]'):
+        """All layers, each of which `dev` starts as a program of its own: here one that writes down what it was asked."""
+        shutil.copy(self.folder / "dev", self.folder / "front")
+        script = self.folder / "front"
+        (self.folder / "dev").write_text(f'#!{shutil.which("bash")}\necho "layer $*" >>"$LOG"\n{body}\n')
+        log = self.folder / "log"
+        log.write_text("")
+        result = subprocess.run([str(script), "soak", "--all", *arguments], capture_output=True, text=True, check=False,
+                                env={"PATH": str(self.bin), "LOG": str(log), "MISSING": str(self.missing),
+                                     "TMPDIR": str(self.folder)})
+        return result, [line.removeprefix("layer ") for line in log.read_text().splitlines() if line.startswith("layer ")]
+
+    def test_the_soak_of_everything_runs_every_layer_as_far_as_it_goes(self):
+        result, layers = self.everything("5", "--seed", "7", body="true")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(layers, ["soak 5 --seed 7", "models", "explore 1000000", "kills", "flips 2000000", "syscalls all",
+                                  "zoo", "mutants", "fuzz all 300", "coverage"])
+        self.assertEqual(result.stdout.splitlines()[-1], "10 passed, 0 failed")
+
+    def test_a_layer_that_fails_does_not_stop_the_others_and_is_told_at_the_end(self):
+        result, layers = self.everything()
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(len(layers), 10)
+        lines = result.stdout.splitlines()
+        self.assertEqual(lines[-1], "8 passed, 2 failed")
+        self.assertRegex(lines[-2], r"^FAILED  coverage  \d+ min  \(./dev coverage\)$")
+        self.assertRegex(lines[0], r"^passed  random  \d+ min  \(./dev soak 30\)$")
 
     def test_an_unknown_command_shows_the_commands(self):
         result, _ = self.dev("bulid")

@@ -146,7 +146,7 @@ TEST_CASE("shared channel: a larger arena, more arenas than there are, or more t
   CHECK(text.find("number of arenas is 2, expected at least 3") != std::string::npos);
   const ScratchChannel another;
   CHECK(error_of([&] { SharedFramePublisher two(another.place(), lending(17)); }, &text) == ErrorCode::limit_reached);
-  CHECK(text.find("number of arenas is 17, the limit is 16") != std::string::npos);
+  CHECK(text.find("lenders is 17, expected 1 to 16") != std::string::npos);
 }
 
 TEST_CASE("shared channel: of a publisher that was killed what it had published stays, and its arena is lent from "

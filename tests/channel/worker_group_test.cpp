@@ -97,6 +97,13 @@ TEST_CASE("worker group: who is missing is named, on either side") {
   wait_for_child(one);
   CHECK(error_of([&] { Worker worker(scratch.name, 0, options); }, &text) == ErrorCode::timed_out);
   CHECK(error_of([&] { Worker worker(scratch.name, 3, options); }, &text) == ErrorCode::invalid_argument);
-  CHECK(error_of([&] { Group group(scratch.name, group_of(65, options.timeout)); }, &text) ==
+  CHECK(error_of([&] { Group group(scratch.name, group_of(65, options.timeout)); }, &text) == ErrorCode::limit_reached);
+  CHECK(text.find("workers is 65, expected 1 to 64") != std::string::npos);
+  CHECK(error_of([&] { Group group(scratch.name, group_of(1, std::chrono::nanoseconds(-1))); }, &text) ==
         ErrorCode::invalid_argument);
+  CHECK(text.find("timeout is -1 ns, expected 0 or more") != std::string::npos);
+  auto no_ring = options;
+  no_ring.ring_bytes = 0;
+  CHECK(error_of([&] { Worker worker(scratch.name, 0, no_ring); }, &text) == ErrorCode::invalid_argument);
+  CHECK(text.find("ring_bytes is 0, expected 1 to 1099511627776") != std::string::npos);
 }

@@ -218,6 +218,36 @@ TEST_CASE("frame: held views stay valid, hold the writer back, and are released 
   CHECK(pair.reader.take(view) == ReadResult::message);
 }
 
+TEST_CASE("frame: whoever gives back more views than it holds gives back all of them, and is told") {
+  Pair pair(16);
+  CHECK(pair.reader.release_held() == ReadResult::empty);
+  REQUIRE(pair.writer.write(message(100, 0)) == WriteResult::written);
+  View view;
+  REQUIRE(pair.reader.take(view) == ReadResult::message);
+  CHECK(pair.reader.release_held(2) == ReadResult::empty);
+  CHECK(pair.reader.held() == 0);
+  CHECK(pair.reader.release_held(0) == ReadResult::message);
+  for (std::uint64_t i = 1; i < 9; ++i) {
+    CHECK(pair.writer.write(message(100, i)) == WriteResult::written); // nothing holds the writer back
+  }
+}
+
+TEST_CASE("frame: a reader that may hold as many views as it likes holds as many as the ring has blocks") {
+  Pair pair(16, {}, {.max_message = 1 << 10, .held_views = ~0U});
+  for (std::uint64_t i = 0; i < 16; ++i) {
+    REQUIRE(pair.writer.write(message(1, i)) == WriteResult::written);
+  }
+  View view;
+  for (int i = 0; i < 16; ++i) {
+    CHECK(pair.reader.take(view) == ReadResult::message);
+  }
+  CHECK(pair.reader.take(view) == ReadResult::held);
+  Pair none(16, {}, {.max_message = 1 << 10, .held_views = 0});
+  REQUIRE(none.writer.write(message(1, 0)) == WriteResult::written);
+  CHECK(none.reader.take(view) == ReadResult::held);
+  CHECK(none.reader.poll([](const View&) {}).messages == 1);
+}
+
 TEST_CASE("frame: a message whose handler throws counts as read") {
   Pair pair(16);
   REQUIRE(pair.writer.write(message(10, 0)) == WriteResult::written);

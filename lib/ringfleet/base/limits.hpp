@@ -32,6 +32,7 @@ inline constexpr std::uint32_t arenas_per_side_max = 16;
 // Frames: what a writer or a reader takes unless told otherwise. A reader that takes fragments holds a buffer of this
 // size; its pages cost nothing until they are used.
 inline constexpr std::uint64_t message_bytes_max_default = 64ULL << 20;
+inline constexpr std::uint64_t message_bytes_max = 1ULL << 40; // as long as a ring; more hides a mistake
 // Messages in fragments that a reader puts together at the same time, and views that it may hold.
 inline constexpr std::uint32_t assemblies_max = 64;
 inline constexpr std::uint32_t held_views_default = 64;

@@ -1,6 +1,7 @@
 #include "ringfleet/channel/frame_subscriber.hpp"
 
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/channel/detail/check_options.hpp"
 #include "ringfleet/frame/loan_views.hpp"
 #include "ringfleet/memory/obituary.hpp"
 #include "ringfleet/memory/watcher.hpp"
@@ -67,7 +68,8 @@ Options join_options(const SubscriberOptions& options, const ring::Membership& m
 template <class Kind>
 struct BasicFrameSubscriber<Kind>::State {
   State(ring::RingSpace attached, const SubscriberOptions& wanted)
-      : options(wanted), space(std::move(attached)), watcher(obituary), owner(space, watcher, obituary),
+      : options((detail::check_options(attached.place(), wanted), wanted)), space(std::move(attached)),
+        watcher(obituary), owner(space, watcher, obituary),
         membership(ring::Membership::join(space, {.id = wanted.id, .role = Kind::role},
                                           deadline_after(monotonic_now(), join_patience))),
         file("subscriber", space.place().name(), wanted.counters), counters(file) {
@@ -162,7 +164,7 @@ struct BasicFrameSubscriber<Kind>::State {
 
 template <class Kind>
 BasicFrameSubscriber<Kind>::BasicFrameSubscriber(const memory::Place& place, const SubscriberOptions& options)
-    : BasicFrameSubscriber(attach(place, options, Kind::producers), options) {}
+    : BasicFrameSubscriber((detail::check_options(place, options), attach(place, options, Kind::producers)), options) {}
 
 template <class Kind>
 BasicFrameSubscriber<Kind>::BasicFrameSubscriber(ring::RingSpace space, const SubscriberOptions& options)

@@ -71,6 +71,8 @@ public:
   // The next message, to be kept. `held` when options.held_views are out.
   [[nodiscard]] frame::ReadResult take(frame::View& view)
     requires(Kind::role == ring::MemberRole::reliable);
+  // Gives back the `count` views that were taken first: `message`. `empty`: fewer were held; all of them were given
+  // back. `evicted`: they were void already.
   frame::ReadResult release_held(std::uint64_t count = 1) noexcept
     requires(Kind::role == ring::MemberRole::reliable)
   {

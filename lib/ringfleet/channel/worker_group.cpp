@@ -1,6 +1,8 @@
 #include "ringfleet/channel/worker_group.hpp"
 
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/base/limits.hpp"
+#include "ringfleet/channel/detail/option_check.hpp"
 
 #include <algorithm>
 
@@ -28,10 +30,10 @@ namespace {
 } // namespace
 
 void check_group(std::string_view name, const GroupOptions& options) {
-  if (options.workers < 1 || options.workers > group_workers_max) {
-    throw Error(ErrorCode::invalid_argument, fmt::format("worker group '{}' of {} workers", name, options.workers),
-                fmt::format("a group has 1 to {} workers", group_workers_max));
-  }
+  const OptionCheck check(fmt::format("worker group '{}'", name));
+  check.require_within("workers", options.workers, 1, group_workers_max);
+  check.require_not_negative("timeout", options.timeout);
+  check.require_within("ring_bytes", options.ring_bytes, 1, limits::ring_bytes_max);
 }
 
 void check_worker(std::string_view name, const GroupOptions& options, std::uint32_t number) {

@@ -37,10 +37,10 @@ public:
   // Begins at the first record at or after the position of `reader`.
   explicit FrameReader(R& reader, const ReaderOptions& options = {})
       : reader_(reader), capacity_(reader.capacity()), options_(options),
-        reassembler_(options.max_message, options.assemblies), held_(options.held_views),
+        reassembler_(options.max_message, options.assemblies),
+        held_(std::min<std::uint64_t>(options.held_views, capacity_)),
         guard_(&reader.slot(0), capacity_, options.sole_user) {
     RINGFLEET_ASSERT(capacity_ >= frame_capacity_min, "a frame ring has at least four blocks");
-    RINGFLEET_ASSERT(options.held_views >= 1, "a reader can hold at least one view");
     next_ = reader_.position();
     const auto end = published();
     next_ = first_record<A>(reader_, reader_.position(), end, capacity_);
@@ -75,7 +75,8 @@ public:
     return result;
   }
 
-  // The next message, to be kept until release_held().
+  // The next message, to be kept until release_held(). `held`: as many are held as options.held_views, or as the ring
+  // has blocks.
   [[nodiscard]] ReadResult take(View& view) {
     if (held_count_ == held_.size()) {
       return ReadResult::held;
@@ -89,17 +90,18 @@ public:
     }
     return result == ReadResult::empty ? idle() : result;
   }
-  // The `count` views that were taken first are given back. `message`, or `evicted`: they were void already.
+  // The `count` views that were taken first are given back. `message`; `empty`: fewer are held, and all of them were
+  // given back; `evicted`: they were void already.
   ReadResult release_held(std::uint64_t count = 1) noexcept {
-    RINGFLEET_ASSERT(count <= held_count_, "more views are released than are held");
-    for (; count != 0; --count) {
+    const auto answer = count <= held_count_ ? ReadResult::message : ReadResult::empty;
+    for (count = std::min<std::uint64_t>(count, held_count_); count != 0; --count) {
       if (held_[held_first_].is_assembled) {
         reassembler_.release(held_[held_first_].id);
       }
       held_first_ = (held_first_ + 1) % held_.size();
       --held_count_;
     }
-    return release_read() ? ReadResult::message : ReadResult::evicted;
+    return release_read() ? answer : ReadResult::evicted;
   }
   [[nodiscard]] std::uint64_t held() const noexcept { return held_count_; }
 

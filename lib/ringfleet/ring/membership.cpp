@@ -49,13 +49,10 @@ Error refusal(const RingSpace& space, const MemberRequest& request, const Member
 
 void check(const RingSpace& space, const MemberRequest& request) {
   const auto invalid = [&](const char* why) {
-    throw Error(ErrorCode::invalid_argument, fmt::format("join {} as '{}': {}", space.place().text(), request.id, why));
+    throw Error(ErrorCode::invalid_argument, fmt::format("join {} as '{}': {}", space.place().text(), request.id.c_str(), why));
   };
-  if (request.id.size() >= member_id_bytes) {
-    invalid("an id has at most 47 bytes");
-  }
-  if (request.id.find('\0') != std::string::npos) {
-    invalid("an id holds no zero byte");
+  if (const auto* const fault = fault_of_id(request.id)) {
+    invalid(fault);
   }
   if (request.role == MemberRole::lossy && !space.facts().lossy_allowed) {
     invalid("this ring does not admit lossy readers");
@@ -66,6 +63,13 @@ void check(const RingSpace& space, const MemberRequest& request) {
 }
 
 } // namespace
+
+const char* fault_of_id(std::string_view id) noexcept {
+  static_assert(member_id_bytes == 48);
+  return id.size() >= member_id_bytes              ? "an id has at most 47 bytes"
+         : id.find('\0') != std::string_view::npos ? "an id holds no zero byte"
+                                                   : nullptr;
+}
 
 Membership Membership::join(const RingSpace& space, const MemberRequest& request, MonotonicNs deadline) {
   space.require_here();

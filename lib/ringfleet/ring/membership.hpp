@@ -13,8 +13,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace ringfleet::ring {
+
+// What is wrong with an id; null: nothing. It has at most 47 bytes, and no zero byte.
+[[nodiscard]] const char* fault_of_id(std::string_view id) noexcept;
 
 struct MemberRequest {
   std::string id = {}; // stable: the same after a restart. Empty: a stranger, whose position nobody keeps

@@ -2,6 +2,7 @@
 
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/channel/detail/check_options.hpp"
 #include "ringfleet/os/futex.hpp"
 #include "ringfleet/os/process.hpp"
 #include "ringfleet/ring/process_judge.hpp"
@@ -42,7 +43,8 @@ ring::RingSpec spec_of(const memory::Place& place, const PublisherOptions& optio
 
 template <class Kind>
 BasicFramePublisher<Kind>::State::State(const memory::Place& place, const PublisherOptions& wanted)
-    : options(wanted), space(ring::RingSpace::create(spec_of(place, wanted, Kind::producers))), watcher(obituary),
+    : options((detail::check_options(place, wanted, Kind::producers), wanted)),
+      space(ring::RingSpace::create(spec_of(place, wanted, Kind::producers))), watcher(obituary),
       file("publisher", place.name(), wanted.counters), counters(file), producer(Kind::join(space, barrier_options())),
       members(space, watcher, wanted.grace), required(wanted.required, monotonic_now()) {
   if constexpr (Kind::producers == ring::Producers::many) {

@@ -1,5 +1,5 @@
 // Both halves of a call lane while the other side changes what they read, after each of their instructions: replies
-// under a hostile runner, its announcements after its death, requests under a hostile client. faults 8, 9, 10.
+// under a hostile runner, its announcements after its death, requests under a hostile client. fault 21.
 
 #include "flip.hpp"
 #include "ringfleet/call/lane_caller.hpp"

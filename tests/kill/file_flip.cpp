@@ -1,5 +1,5 @@
 // Files that are attached and read while a hostile owner changes them: the header of a segment, a counter file. What is
-// read is one that could be, or it is refused by name. faults 8, 9, 10.
+// read is one that could be, or it is refused by name. faults 21, 27, 36.
 
 #include "flip.hpp"
 #include "ringfleet/base/error.hpp"

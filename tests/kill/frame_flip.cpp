@@ -1,5 +1,5 @@
 // Readers of rings and of frames while a hostile writer changes what they read, after each of their instructions.
-// faults 8, 9, 10.
+// fault 21.
 
 #include "flip.hpp"
 #include "message.hpp"

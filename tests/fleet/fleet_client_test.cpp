@@ -1,14 +1,13 @@
 // Other processes in a fleet: clients that attach, stop and die; schedulers that die or meet. The test program plays
-// the other processes itself: it starts itself again with the name of one of the `child:` cases.
+// the other processes itself.
 
-#include "fleet_fixture.hpp"
+#include "played_by_child.hpp"
 #include "ringfleet/base/version.hpp"
 #include "ringfleet/call/control_message.hpp"
 #include "ringfleet/fleet/client.hpp"
-#include "ringfleet/os/child_process.hpp"
+#include "ringfleet/fleet/detail/status_json.hpp"
 #include "ringfleet/os/file_lock.hpp"
 #include "ringfleet/os/process.hpp"
-#include "ringfleet/os/runtime_directory.hpp"
 #include "ringfleet/os/socket.hpp"
 
 #include <csignal>
@@ -20,29 +19,6 @@ using namespace ringfleet;
 using namespace ringfleet::test;
 
 namespace {
-
-os::ChildProcess start_child(const std::string& test_case) {
-  os::SpawnRequest request;
-  request.path = "/proc/self/exe";
-  request.argv = {"fleet_test", "--no-skip", "--test-case=" + test_case};
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    request.env.emplace_back(*variable);
-  }
-  return os::ChildProcess(request);
-}
-
-// Waits for the file that a child writes when it has come so far.
-void wait_for_file(const std::string& path) {
-  const auto give_up = std::chrono::steady_clock::now() + 20s;
-  while (!std::filesystem::exists(path)) {
-    REQUIRE_MESSAGE(std::chrono::steady_clock::now() < give_up, path);
-    std::this_thread::yield();
-  }
-}
-
-std::string marker() {
-  return os::runtime_base_path() + "/child-is-there";
-}
 
 fleet::Topology named(std::string name) {
   return topology_of({module_of("echo", shipped("echo"), 2)}, std::move(name));
@@ -309,4 +285,37 @@ TEST_CASE("client: a scheduler that hangs up and runs on is not dead, and was no
   connection->close();
   asking.join();
   CHECK(contains(said, "it runs, and has ended the connection"));
+}
+
+// So it is with a scheduler that was stopped for a while.
+TEST_CASE("client: an answer that comes when its question was given up is not taken for the next one's") { // fault 33
+  const RuntimeDirectory runtime;
+  const auto directory = (runtime.scratch().path() / "slow").string();
+  std::filesystem::create_directory(directory);
+  const auto lock = os::FileLock::try_acquire(directory + "/lock");
+  REQUIRE(lock);
+  auto listener = os::Socket::listen(directory + "/control");
+  Client client("slow", 3s);
+  auto socket = listener.accept(deadline_after(monotonic_now(), 20s));
+  REQUIRE(socket);
+  call::ControlChannel scheduler(std::move(*socket));
+  const auto next_question = [&] {
+    call::ControlMessage question;
+    REQUIRE(scheduler.receive(question, deadline_after(monotonic_now(), 20s)) == os::SocketStatus::ok);
+    return question.text;
+  };
+  const auto answer = [&](const char* text) {
+    const Error error(ErrorCode::system, text);
+    REQUIRE(scheduler.send({.type = call::ControlType::response, .text = fleet::to_json(error)}) ==
+            os::SocketStatus::ok);
+  };
+  CHECK(contains(error_of([&] { (void)client.status(); }), "no answer within 3000 ms"));
+  CHECK(contains(next_question(), "status"));
+  std::string said;
+  std::thread asking([&] { said = error_of([&] { (void)client.show("echo"); }); });
+  CHECK(contains(next_question(), "show"));
+  answer("to the first");
+  answer("to the second");
+  asking.join();
+  CHECK_MESSAGE(contains(said, "to the second"), said);
 }

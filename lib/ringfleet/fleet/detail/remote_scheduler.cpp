@@ -86,29 +86,58 @@ call::ControlMessage RemoteScheduler::exchange(const call::ControlMessage& quest
   const std::lock_guard asking(asking_);
   {
     const std::lock_guard lock(mutex_);
-    answers_.clear(); // of a question nobody waits for any more
+    answer_.reset(); // said unasked
   }
   send(question);
   std::unique_lock lock(mutex_);
-  const auto answered = [this] { return gone_ || !answers_.empty(); };
+  const auto answered = [this] { return gone_ || answer_; };
   if (patient) {
     changed_.wait(lock, answered);
   } else if (!changed_.wait_for(lock, timeout_, answered)) {
-    throw Error(ErrorCode::timed_out,
-                fmt::format("ask the scheduler of fleet '{}' for '{}': no answer within {} ms", name_,
-                            call::to_string(question.type),
-                            std::chrono::duration_cast<std::chrono::milliseconds>(timeout_).count()),
-                "it is stopped or hangs; look at its process, 'ringfleet-stat' works all the same");
+    ++given_up_;
+    greeted_ |= question.type == ControlType::client_hello;
+    throw no_answer(question.type);
   }
-  if (answers_.empty()) {
+  return take_answer();
+}
+
+Error RemoteScheduler::no_answer(ControlType question) const {
+  return {ErrorCode::timed_out,
+          fmt::format("ask the scheduler of fleet '{}' for '{}': no answer within {} ms", name_,
+                      call::to_string(question),
+                      std::chrono::duration_cast<std::chrono::milliseconds>(timeout_).count()),
+          "it is stopped or hangs; look at its process, 'ringfleet-stat' works all the same"};
+}
+
+// Under the mutex; there is one, or the scheduler is gone.
+call::ControlMessage RemoteScheduler::take_answer() {
+  if (!answer_) {
     throw other_version_ ? *other_version_ : gone();
   }
-  call::ControlMessage answer = std::move(answers_.front());
-  answers_.pop_front();
+  call::ControlMessage answer = std::move(*answer_);
+  answer_.reset();
   if (answer.type == ControlType::refused) {
     throw Error(static_cast<ErrorCode>(answer.a), answer.text);
   }
   return answer;
+}
+
+// A scheduler takes one hello of a connection: when it was given up, its answer is waited for again.
+call::ControlMessage RemoteScheduler::greet() {
+  std::unique_lock lock(mutex_);
+  if (!greeted_) {
+    lock.unlock();
+    ControlMessage hello{ControlType::client_hello, static_cast<std::uint64_t>(getpid())};
+    hello.text = version;
+    return exchange(hello, false);
+  }
+  if (!changed_.wait_for(lock, timeout_, [this] { return gone_ || late_welcome_; })) {
+    throw no_answer(ControlType::client_hello);
+  }
+  if (!late_welcome_) {
+    throw other_version_ ? *other_version_ : gone();
+  }
+  return *std::exchange(late_welcome_, std::nullopt);
 }
 
 std::string RemoteScheduler::ask(const std::string& request, bool patient) {
@@ -127,9 +156,7 @@ ClientCore& RemoteScheduler::core() {
   if (core_) {
     return *core_;
   }
-  ControlMessage hello{ControlType::client_hello, static_cast<std::uint64_t>(getpid())};
-  hello.text = version;
-  call::ControlMessage welcome = exchange(hello, false);
+  call::ControlMessage welcome = greet();
   if (welcome.type != ControlType::welcome || welcome.descriptors.size() != 2) {
     throw Error(ErrorCode::bad_message, fmt::format("attach to fleet '{}': unexpected answer", name_));
   }
@@ -233,7 +260,15 @@ void RemoteScheduler::handle(call::ControlMessage& message) {
     case ControlType::refused:
     case ControlType::subscribed:
     case ControlType::response:
-      answers_.push_back(std::move(message));
+      // Answers come in the order of the questions, so these are those of questions that were given up.
+      if (given_up_ == 0) {
+        answer_ = std::move(message);
+      } else {
+        --given_up_;
+        if (message.type == ControlType::welcome) {
+          late_welcome_ = std::move(message);
+        }
+      }
       changed_.notify_all();
       return;
     default: break;

@@ -12,7 +12,6 @@
 #include "ringfleet/os/descriptor.hpp"
 
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -35,6 +34,9 @@ public:
 
 private:
   [[nodiscard]] call::ControlMessage exchange(const call::ControlMessage& question, bool patient);
+  [[nodiscard]] call::ControlMessage greet();
+  [[nodiscard]] call::ControlMessage take_answer();
+  [[nodiscard]] Error no_answer(call::ControlType question) const;
   void send(const call::ControlMessage& message);
   void read();
   void handle(call::ControlMessage& message);
@@ -48,7 +50,10 @@ private:
   std::mutex asking_; // one question at a time
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<call::ControlMessage> answers_;
+  std::optional<call::ControlMessage> answer_;
+  std::size_t given_up_ = 0; // questions whose answers are still to come, and are nobody's
+  bool greeted_ = false;     // and the hello was given up
+  std::optional<call::ControlMessage> late_welcome_;
   bool gone_ = false;
   std::optional<Error> other_version_; // the scheduler speaks words that this program does not read
   std::mutex core_mutex_;

@@ -92,16 +92,3 @@ TEST_CASE("hang: an absurd deadline from a broken runner does not overflow") { /
   CHECK(fake.tick_after(100ms, {.stamp = 7, .deadline_ns = never - 1}) == HangVerdict::running);
   CHECK(fake.tick_after(100ms, {.stamp = 7, .deadline_ns = never - 1}) == HangVerdict::running);
 }
-
-TEST_CASE("hang: a clock that stands still or an extra tick adds no time") {
-  OwnTime own{100ns};
-  own.tick(1'000);
-  own.tick(1'000);
-  CHECK(own.time() == 0);
-  own.tick(1'050);
-  own.tick(1'100);
-  CHECK(own.time() == 100);
-  own.tick(9'000);
-  CHECK(own.time() == 300);
-  CHECK(own.now() == 9'000);
-}

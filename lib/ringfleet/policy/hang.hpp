@@ -3,45 +3,18 @@
 // Is a started call hung? The scheduler samples what each worker is executing at every tick and asks for a verdict:
 // hung is a call 1 s past its deadline, or 60 s old when it has none.
 //
-// Age is measured in the scheduler's own time, which stands still while the scheduler does: after a SIGSTOP, a suspend
-// or a long pause of the virtual machine every call looks ancient, and killing them all would be a mass false kill
-// (fault 33). A tick therefore counts for two periods at most, however late it comes.
+// Age is measured in the scheduler's own time, which stands still while the scheduler does (fault 33).
 //
 // Not thread-safe; the supervisor owns one OwnTime and one HangWatch per lane and worker.
 
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/base/limits.hpp"
+#include "ringfleet/policy/own_time.hpp"
 
 #include <algorithm>
 #include <cstdint>
 
 namespace ringfleet::policy {
-
-// The scheduler's own time: advances only by ticks that it really made.
-class OwnTime {
-public:
-  explicit OwnTime(Nanoseconds tick_period) noexcept : tick_max_(2 * static_cast<MonotonicNs>(tick_period.count())) {}
-
-  // Call at every tick, with the monotonic clock; also between ticks, as often as you like.
-  void tick(MonotonicNs now) noexcept {
-    if (started_ && now > last_) {
-      time_ += std::min(now - last_, tick_max_);
-    }
-    last_ = now;
-    started_ = true;
-  }
-
-  // Comparable only with itself.
-  [[nodiscard]] MonotonicNs time() const noexcept { return time_; }
-  // The clock at the latest tick.
-  [[nodiscard]] MonotonicNs now() const noexcept { return last_; }
-
-private:
-  MonotonicNs tick_max_;
-  MonotonicNs time_ = 0;
-  MonotonicNs last_ = 0;
-  bool started_ = false;
-};
 
 struct HangRules {
   Nanoseconds after_deadline = limits::hung_after_deadline;

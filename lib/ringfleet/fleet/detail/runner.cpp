@@ -47,7 +47,8 @@ Runner::Runner(RunnerSpec spec, EventLoop& loop, RunnerObserver& observer)
     : spec_(std::move(spec)), loop_(loop), observer_(observer),
       output_(loop, [this](std::string_view line) { observer_.on_line(*this, LogStream::output, line); }),
       errors_(loop, [this](std::string_view line) { observer_.on_line(*this, LogStream::error, line); }),
-      started_at_(monotonic_now()), deadline_(deadline_after(started_at_, spec_.start_timeout)) {
+      started_at_(monotonic_now()) {
+  deadline_.set(started_at_, spec_.start_timeout);
   auto [ours, theirs] = os::Socket::pair();
   const os::Descriptor output_of_child = output_.take_runner_end();
   const os::Descriptor errors_of_child = errors_.take_runner_end();
@@ -169,7 +170,7 @@ void Runner::handle(call::ControlMessage& message) {
     }
     state_ = RunnerState::ready;
     ready_at_ = monotonic_now();
-    deadline_ = never;
+    deadline_.clear();
     observer_.on_ready(*this);
     return;
   case call::ControlType::drained:
@@ -178,7 +179,7 @@ void Runner::handle(call::ControlMessage& message) {
     }
     executed_ = message.a;
     drained_ = true;
-    deadline_ = never;
+    deadline_.clear();
     observer_.on_drained(*this);
     return;
   case call::ControlType::log: observer_.on_line(*this, LogStream::error, message.text); return;
@@ -194,8 +195,9 @@ void Runner::drain(Nanoseconds timeout) {
     return;
   }
   state_ = RunnerState::draining;
-  deadline_ = deadline_after(monotonic_now(), timeout);
-  send({call::ControlType::drain, deadline_});
+  const MonotonicNs now = monotonic_now();
+  deadline_.set(now, timeout);
+  send({call::ControlType::drain, deadline_after(now, timeout)});
 }
 
 void Runner::stop() {
@@ -203,7 +205,7 @@ void Runner::stop() {
     return;
   }
   state_ = RunnerState::stopping;
-  deadline_ = deadline_after(monotonic_now(), spec_.stop_timeout);
+  deadline_.set(monotonic_now(), spec_.stop_timeout);
   send({call::ControlType::stop});
 }
 
@@ -215,7 +217,7 @@ void Runner::end_by_force(std::string reason) {
     cause_ = std::move(reason);
   }
   state_ = RunnerState::stopping;
-  deadline_ = never;
+  deadline_.clear();
   child_.signal(SIGKILL);
 }
 
@@ -232,10 +234,10 @@ void Runner::check_stopped(MonotonicNs own_time, Nanoseconds patience) {
 }
 
 void Runner::on_time(MonotonicNs now) {
-  if (now < deadline_) {
+  if (!deadline_.has_passed(now)) {
     return;
   }
-  deadline_ = never;
+  deadline_.clear();
   switch (state_) {
   case RunnerState::starting:
     failure_ = "it was not ready within its start_timeout: its constructors or its init do not return";
@@ -245,7 +247,7 @@ void Runner::on_time(MonotonicNs now) {
   case RunnerState::stopping:
     if (force_step_++ == 0) {
       child_.signal(SIGTERM);
-      deadline_ = deadline_after(now, spec_.stop_timeout);
+      deadline_.set(now, spec_.stop_timeout);
     } else {
       end_by_force("killed: its shutdown did not return");
     }
@@ -272,7 +274,7 @@ void Runner::process_died() {
     cause_ = status->to_string();
   }
   state_ = RunnerState::dead;
-  deadline_ = never;
+  deadline_.clear();
   observer_.on_gone(*this);
 }
 

@@ -14,7 +14,9 @@
 #include "ringfleet/fleet/detail/output_pipe.hpp"
 #include "ringfleet/fleet/log_line.hpp"
 #include "ringfleet/os/child_process.hpp"
+#include "ringfleet/policy/own_time.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,6 +27,9 @@
 #include <vector>
 
 namespace ringfleet::fleet {
+
+// How often a scheduler looks round when nothing happens.
+inline constexpr Nanoseconds supervision_tick = std::chrono::milliseconds(250);
 
 enum class RunnerState : std::uint8_t { starting, ready, draining, stopping, dead };
 
@@ -101,7 +106,8 @@ public:
   // the scheduler's own time. Called at every tick.
   void check_stopped(MonotonicNs own_time, Nanoseconds patience);
 
-  [[nodiscard]] MonotonicNs next_deadline() const noexcept { return deadline_; }
+  [[nodiscard]] MonotonicNs next_deadline() const noexcept { return deadline_.on_clock(); }
+  // Called at every tick at least: what a runner may take is the scheduler's own time, too.
   void on_time(MonotonicNs now);
 
 private:
@@ -125,7 +131,7 @@ private:
   std::string facts_text_;
   MonotonicNs started_at_ = 0;
   MonotonicNs ready_at_ = 0;
-  MonotonicNs deadline_ = never;
+  policy::OwnDeadline deadline_{supervision_tick};
   std::optional<MonotonicNs> stopped_since_; // own time
   int force_step_ = 0;                       // in `stopping`: 0 asked, 1 SIGTERM sent
   std::uint64_t executed_ = 0;

@@ -11,18 +11,11 @@
 #include <fmt/format.h>
 
 namespace ringfleet::fleet {
-namespace {
-
-using namespace std::chrono_literals;
-
-constexpr auto hang_tick = 250ms;
-
-} // namespace
 
 Supervisor::Supervisor(SupervisorOptions options, EventLoop& loop, RouteLayout& route)
     : options_(std::move(options)), loop_(loop), route_(route), broker_([this] { lanes_changed(); }),
-      own_time_(hang_tick), random_(std::random_device{}()) {
-  tick_at_ = deadline_after(monotonic_now(), hang_tick);
+      own_time_(supervision_tick), random_(std::random_device{}()) {
+  tick_at_ = deadline_after(monotonic_now(), supervision_tick);
 }
 
 Supervisor::~Supervisor() = default;
@@ -329,7 +322,7 @@ void Supervisor::on_time(MonotonicNs now) {
   }
   if (now >= tick_at_) {
     own_time_.tick(now);
-    tick_at_ = deadline_after(now, hang_tick);
+    tick_at_ = deadline_after(now, supervision_tick);
     for (auto& [serial, runner] : runners_) {
       if (Module* module = module_of(*runner)) {
         runner->check_stopped(own_time_.time(), module->spec.call_timeout + limits::hung_after_deadline);

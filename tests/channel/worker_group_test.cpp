@@ -1,60 +1,10 @@
-// One scheduler and N workers, with messages both ways. // T21
+// One scheduler and N workers: rendezvous, messages both ways, refusals. // T21
 
-#include "channel_fixture.hpp"
-
-#include "ringfleet/channel/worker_group.hpp"
-
-#include <doctest/doctest.h>
-
-#include <vector>
+#include "worker_group_fixture.hpp"
 
 using namespace ringfleet;
 using namespace ringfleet::channel;
 using namespace ringfleet::channel::test;
-
-namespace {
-
-using Group = WorkerGroup<Tick, Tick>;
-using Worker = GroupWorker<Tick, Tick>;
-
-// A group's name, and its two channels gone at the end.
-struct ScratchGroup {
-  ScratchGroup() = default;
-  ~ScratchGroup() {
-    for (const auto& ring : {memory::EngineNames(name).broadcast(), memory::EngineNames(name).gather()}) {
-      for (const char* part : {"", "members", "arena", "lock"}) {
-        ::unlink(memory::Place::shm(ring).path(part).c_str());
-      }
-    }
-  }
-  ScratchChannel directory; // for the counters
-  std::string name = "group-" + std::to_string(::getpid());
-};
-
-GroupOptions group_of(std::uint32_t workers, Nanoseconds timeout) {
-  GroupOptions options;
-  options.workers = workers;
-  options.timeout = timeout;
-  options.ring_bytes = 64 << 10;
-  return options;
-}
-
-// Doubles what it is told `rounds` times.
-pid_t fork_worker(const std::string& name, std::uint32_t number, const GroupOptions& options, int rounds) {
-  return fork_child([&, rounds] {
-    Worker worker(name, number, options);
-    int left = rounds;
-    while (left != 0 && worker.in().wait(in_seconds(60)) == WaitResult::ready) {
-      worker.in().poll([&](const Tick& got) {
-        --left;
-        (void)worker.out().publish(tick(got.number * 2 + number));
-      });
-    }
-    return left;
-  });
-}
-
-} // namespace
 
 TEST_CASE("worker group: what the scheduler says reaches every worker, and every answer reaches it, with its sender") {
   for (const std::uint32_t workers : {1U, 3U, 64U}) {
@@ -106,4 +56,49 @@ TEST_CASE("worker group: who is missing is named, on either side") {
   no_ring.ring_bytes = 0;
   CHECK(error_of([&] { Worker worker(scratch.name, 0, no_ring); }, &text) == ErrorCode::invalid_argument);
   CHECK(text.find("ring_bytes is 0, expected 1 to 1099511627776") != std::string::npos);
+}
+
+TEST_CASE("worker group: a second worker of one number and a second scheduler are refused, and disturb nobody") {
+  const ScratchGroup scratch;
+  const auto options = group_of(1, std::chrono::seconds(60));
+  const pid_t one = fork_worker(scratch.name, 0, options, 1);
+  Group group(scratch.name, options);
+  std::string text;
+  CHECK(error_of([&] { Worker worker(scratch.name, 0, options); }, &text) == ErrorCode::already_exists);
+  CHECK_MESSAGE(text.find("process " + std::to_string(one)) != std::string::npos, text);
+  CHECK(error_of([&] { Group second(scratch.name, options); }, &text) == ErrorCode::already_exists);
+  CHECK_MESSAGE(text.find(std::to_string(::getpid())) != std::string::npos, text);
+  Answers answers(1);
+  say(group, 7, 7);
+  hear(group, answers, 1);
+  CHECK(answers[0] == std::vector<std::uint64_t>{14});
+  CHECK(wait_for_child(one).code == 0);
+}
+
+TEST_CASE("worker group: runs of one name with different tags do not hear each other") {
+  const ScratchGroup scratch({"a", "b", "c"});
+  const auto tagged = [](const char* tag, Nanoseconds timeout) {
+    auto options = group_of(1, timeout);
+    options.tag = tag;
+    return options;
+  };
+  const auto a = tagged("a", std::chrono::seconds(60));
+  const auto b = tagged("b", std::chrono::seconds(60));
+  const pid_t worker_a = fork_worker(scratch.name, 0, a, 1);
+  const pid_t worker_b = fork_worker(scratch.name, 0, b, 1);
+  Group group_a(scratch.name, a);
+  Group group_b(scratch.name, b);
+  std::string text;
+  CHECK(error_of([&] { Group(scratch.name, tagged("c", std::chrono::milliseconds(100))); }, &text) ==
+        ErrorCode::timed_out);
+  Answers of_a(1);
+  Answers of_b(1);
+  say(group_a, 10, 10);
+  hear(group_a, of_a, 1);
+  say(group_b, 20, 20);
+  hear(group_b, of_b, 1);
+  CHECK(of_a[0] == std::vector<std::uint64_t>{20});
+  CHECK(of_b[0] == std::vector<std::uint64_t>{40});
+  CHECK(wait_for_child(worker_a).code == 0);
+  CHECK(wait_for_child(worker_b).code == 0);
 }

@@ -1,3 +1,6 @@
+// RINGFLEET_TEST_ROUNDS: how many calls from many threads.
+
+#include "../seed.hpp"
 #include "lane_fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -29,7 +32,7 @@ TEST_CASE("lane: a call is answered in place (1 thread, park and spin)") {
 
 // F5
 TEST_CASE("lane: no reply is lost, duplicated or mixed up (10^6 calls from 4 threads, 8 slots)") {
-  const std::uint64_t calls = 1'000'000 / scale_down;
+  const auto calls = ringfleet::test::rounds_or(1'000'000 / scale_down);
   constexpr unsigned threads = 4;
   Lane lane({8, 64, 1});
   ServerThread server(lane.server);

@@ -1,3 +1,6 @@
+// Waits: parked, woken, detached. RINGFLEET_TEST_ROUNDS: how many parks.
+
+#include "../seed.hpp"
 #include "ring_fixture.hpp"
 
 #include <algorithm>
@@ -11,16 +14,21 @@ using namespace ringfleet::ring::test;
 
 namespace {
 
-// Parks without climbing, so that every wait is a park. Bounded: a lost wake is a failure, not a hang.
-bool park_until(const Sequence& sequence, const std::uint32_t& bell, std::uint64_t& flag, std::uint64_t position) {
+// Parks without climbing, so that every wait is a park. Bounded: a lost wake is a failure, not a hang. Counts how often
+// it was asleep and woken: the others found, at the last look, what they were about to wait for.
+bool park_until(const Sequence& sequence, const std::uint32_t& bell, std::uint64_t& flag, std::uint64_t position,
+                std::uint64_t& woken) {
   const auto deadline = monotonic_now() + 20'000'000'000;
   while (is_before(sequence.observe(), position)) {
     BellList bells(false);
     bells.add(bell);
     announce_wait(flag, position);
-    if (is_before(sequence.observe(), position) &&
-        os::futex_wait_any(bells.words(), deadline) == os::WaitResult::timed_out) {
-      return false;
+    if (is_before(sequence.observe(), position)) {
+      const auto result = os::futex_wait_any(bells.words(), deadline);
+      if (result == os::WaitResult::timed_out) {
+        return false;
+      }
+      woken += result == os::WaitResult::woken;
     }
   }
   return true;
@@ -55,9 +63,10 @@ struct SequencesAwaited {
 
 } // namespace
 
-// trap 2
+// T14, trap 2
 TEST_CASE("parking: no wake is lost (10^6 parks, two threads in turn)") {
-  const std::uint64_t turns = 500'000 / scale_down; // each parks once a turn
+  const auto parks_wanted = ringfleet::test::rounds_or(1'000'000 / scale_down);
+  const auto turns = parks_wanted / 2; // each parks once a turn
   Sequence ping{};
   Sequence pong{};
   std::uint32_t ping_bell = 0;
@@ -65,9 +74,11 @@ TEST_CASE("parking: no wake is lost (10^6 parks, two threads in turn)") {
   alignas(64) std::uint64_t ping_flag = 0;
   alignas(64) std::uint64_t pong_flag = 0;
   std::atomic<bool> lost = false;
+  std::uint64_t woken = 0;
+  std::uint64_t other_woken = 0;
   std::thread other([&] {
     for (std::uint64_t turn = 1; turn <= turns && !lost; ++turn) {
-      if (!park_until(ping, ping_bell, ping_flag, turn)) {
+      if (!park_until(ping, ping_bell, ping_flag, turn, other_woken)) {
         lost = true;
       }
       publish_and_wake(pong, pong_bell, pong_flag, turn);
@@ -75,11 +86,12 @@ TEST_CASE("parking: no wake is lost (10^6 parks, two threads in turn)") {
   });
   for (std::uint64_t turn = 1; turn <= turns && !lost; ++turn) {
     publish_and_wake(ping, ping_bell, ping_flag, turn);
-    if (!park_until(pong, pong_bell, pong_flag, turn)) {
+    if (!park_until(pong, pong_bell, pong_flag, turn, woken)) {
       lost = true;
     }
   }
   other.join();
+  MESSAGE(parks_wanted, " parks, ", woken + other_woken, " of them asleep and woken");
   CHECK_FALSE(lost);
 }
 

@@ -1,7 +1,9 @@
 // The ring between processes: order and completeness, deaths, and what enters the kernel.
+// RINGFLEET_TEST_ROUNDS: how many elements one reader gets.
 
 #include "../os/forked_child.hpp"
 #include "../os/no_system_calls.hpp"
+#include "../seed.hpp"
 #include "ring_fixture.hpp"
 
 #include <csignal>
@@ -17,6 +19,7 @@ using ringfleet::test::end_thread;
 using ringfleet::test::forbid_system_calls;
 using ringfleet::test::fork_child;
 using ringfleet::test::in_forked_child;
+using ringfleet::test::rounds_or;
 using ringfleet::test::wait_for_child;
 
 namespace {
@@ -51,8 +54,8 @@ void check_completeness(unsigned readers, std::uint64_t batch, const BarrierOpti
 
 // T1
 TEST_CASE("ring: every element arrives once and in order (1p1c, processes)") {
-  check_completeness<64>(1, 1, parks_shared, 100'000 / scale_down);
-  check_completeness<1024>(1, 16, {.waiting = Waiting::spin}, 500'000 / scale_down);
+  check_completeness<64>(1, 1, parks_shared, rounds_or(100'000 / scale_down));
+  check_completeness<1024>(1, 16, {.waiting = Waiting::spin}, rounds_or(500'000 / scale_down));
   check_completeness<1>(1, 1, parks_shared, 10'000 / scale_down);
   check_completeness<8>(1, 3, parks_shared, 20'000 / scale_down, (1ULL << 32) - 9);
 }

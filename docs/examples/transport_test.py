@@ -40,10 +40,16 @@ class Scene:
 
 def ticks(scene):
     expected = [f"{number} 99.5" for number in range(1, 1001)]
-    for order in (("ticks_consumer", "ticks_producer"), ("ticks_producer", "ticks_consumer")):
-        running = {name: scene.start(name) for name in order}
-        assert scene.output(running["ticks_producer"]) == []
-        assert scene.output(running["ticks_consumer"]) == expected
+    for consumers in (1, 3):
+        for producer_at in (0, consumers):  # the first one to be started, or the last
+            running = [scene.start("ticks_consumer") for _ in range(producer_at)]
+            producer = scene.start("ticks_producer", scene.channel, str(consumers))
+            running += [scene.start("ticks_consumer") for _ in range(consumers - producer_at)]
+            assert scene.output(producer) == []
+            for consumer in running:
+                assert scene.output(consumer) == expected
+    alone = [scene.start("ticks_consumer"), scene.start("ticks_producer")]  # told nothing, it waits for one
+    assert [scene.output(process) for process in alone] == [expected, []]
     sources = [Path(__file__).with_name(f"{program}.cpp") for program in scene.programs]
     lines = sum(len(source.read_text(encoding="utf-8").splitlines()) for source in sources)
     assert lines <= 15, f"a producer and a consumer are {lines} lines together"

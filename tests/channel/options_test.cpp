@@ -1,14 +1,18 @@
 // Options that cannot mean anything are refused by the name of the option, with its value and what it may be, before
 // anything is made or waited for. // T10, T11
 
+#include "../scale.hpp"
 #include "channel_fixture.hpp"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <sys/resource.h>
 
 using namespace ringfleet;
 using namespace ringfleet::channel;
@@ -79,6 +83,15 @@ void refuses(const memory::Place& place, const std::vector<Case<Options>>& cases
   }
 }
 
+// From here on this process gets so many bytes of address space more.
+void limit_address_space(std::uint64_t more) {
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t all = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) + more;
+  const rlimit address_space{all, all};
+  ::setrlimit(RLIMIT_AS, &address_space);
+}
+
 } // namespace
 
 TEST_CASE("channel: an option that cannot mean anything is refused by its name, and nothing is made") {
@@ -125,4 +138,59 @@ TEST_CASE("channel: options at the edge of what they may be are taken") {
   FrameSubscriber in(channel.place(), reader);
   CHECK(out.publish(std::as_bytes(std::span("m", 1))) == PublishResult::published);
   CHECK(in.poll([](const frame::View& view) { CHECK(view.bytes.size() == 1); }).messages == 1);
+}
+
+TEST_CASE("channel: a subscriber that finds no memory for its messages says for which option, and joins with less") {
+  if (ringfleet::test::scale_down != 1) {
+    return; // a sanitizer's shadow memory alone is more than any such limit
+  }
+  const ScratchChannel channel;
+  SharedFramePublisher out(channel.place());
+  const auto child = in_forked_child([&] {
+    limit_address_space(256 << 20);
+    SubscriberOptions options; // eight messages of 64 MiB
+    std::string text;
+    if (error_of([&] { SharedFrameSubscriber in(channel.place(), options); }, &text) != ErrorCode::no_memory) {
+      return 1;
+    }
+    if (text.find(channel.place().text() + ": max_message is 67108864, held_views is 64: there is no memory for 8 "
+                                           "messages of 64MiB") == std::string::npos) {
+      return 2;
+    }
+    options.max_message = 1 << 20;
+    SharedFrameSubscriber in(channel.place(), options);
+    return 0;
+  });
+  CHECK(child.code == 0);
+  CHECK(out.readers() == 0); // nobody is left on a line
+}
+
+TEST_CASE("channel: a file where none can be is told by the path that the user gave") {
+  const ScratchChannel channel(memory::Backing::file);
+  const auto directory = channel.place().directory();
+  std::string text;
+  const auto nowhere = memory::Place::file(directory + "/none/ticks");
+  CHECK(error_of([&] { FramePublisher out(nowhere); }, &text) == ErrorCode::not_found);
+  CHECK(text == "create file ring '" + directory + "/none/ticks': there is no directory '" + directory +
+                    "/none' (make it first, or take another path)");
+  CHECK(error_of([&] { SharedFramePublisher out(nowhere); }, &text) == ErrorCode::not_found);
+  CHECK(text.find("there is no directory") != std::string::npos);
+  SubscriberOptions waiting;
+  waiting.wait_for_publisher = std::chrono::seconds(60);
+  CHECK(error_of([&] { FrameSubscriber in(nowhere, waiting); }, &text) == ErrorCode::not_found);
+  CHECK(text.find("wait for " + nowhere.text() + ": there is no directory") != std::string::npos);
+
+  const auto folder = memory::Place::file(directory);
+  CHECK(error_of([&] { FramePublisher out(folder); }, &text) == ErrorCode::invalid_argument);
+  CHECK(text == "create file ring '" + directory + "': it is a directory (name a file in it, for instance '" +
+                    directory + "/ticks')");
+  CHECK_FALSE(std::filesystem::exists(directory + "+lock"));
+  CHECK(error_of([&] { FrameSubscriber in(folder); }, &text) == ErrorCode::bad_segment);
+  CHECK(text.find("attach " + folder.text()) != std::string::npos);
+  CHECK(text.find("not a regular file") != std::string::npos);
+
+  // A link in the place of the lock is refused by the name of the ring, too.
+  REQUIRE(::symlink("/nowhere", channel.place().path("lock").c_str()) == 0);
+  CHECK(error_of([&] { FramePublisher out(channel.place()); }, &text) == ErrorCode::system);
+  CHECK(text.find("create " + channel.place().text() + ": lock '") != std::string::npos);
 }

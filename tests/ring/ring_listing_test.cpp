@@ -70,6 +70,32 @@ TEST_CASE("ring listing: a ring is alive, ended or dead, with its owner, generat
   }
 }
 
+TEST_CASE("ring listing: rings are found by the beginning of their names") { // T10
+  const ScratchRing one(memory::Backing::shm);
+  const ScratchRing file(memory::Backing::file);
+  const auto other = memory::Place::shm(one.place().name() + ":to:1");
+  const auto first = RingSpace::create(ticks_at(one.place()));
+  const auto second = RingSpace::create(ticks_at(other));
+  const auto third = RingSpace::create(ticks_at(file.place()));
+  const auto names = [](const std::vector<FoundRing>& rings) {
+    std::vector<std::string> found;
+    for (const auto& ring : rings) {
+      found.push_back(ring.place.name());
+    }
+    return found;
+  };
+  CHECK(names(list_shm_rings(one.place().name())) == std::vector{one.place().name(), other.name()});
+  CHECK(names(list_shm_rings(one.place().name() + ":")) == std::vector{other.name()});
+  CHECK(list_shm_rings(other.name() + "0").empty());
+  const auto directory = file.place().directory();
+  const auto own_name = std::filesystem::path(file.place().path()).filename().string();
+  CHECK(names(list_file_rings(directory, own_name.substr(0, 2))) == std::vector{file.place().name()});
+  CHECK(list_file_rings(directory, own_name + "x").empty());
+  for (const char* part : {"", "members", "lock"}) {
+    ::unlink(other.path(part).c_str());
+  }
+}
+
 TEST_CASE("ring listing: what somebody alive owns or waits for is not removed") {
   ScratchRing scratch(memory::Backing::shm);
   std::string text;

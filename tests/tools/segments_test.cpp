@@ -74,6 +74,11 @@ TEST_CASE("cli segments: lists rings with their owners, in shared memory and in 
   const auto text = cli({"segments", "ls"});
   CHECK(text.exit_code == 0);
   CHECK(text.out.find(alive.name()) != std::string::npos);
+  // Those whose names begin so: T10.
+  const auto some = json::parse(cli({"segments", "ls", "tick", "-d", cli.scratch().path("."), "-o", "json"}).out);
+  CHECK(some.size() == 1);
+  CHECK(entry_of(some, second["name"]).is_object());
+  CHECK(cli({"segments", "ls", alive.name() + "x"}).out == "nothing of ringfleet lies here\n");
   for (const char* part : {"", "members", "lock"}) {
     ::unlink(alive.path(part).c_str());
   }
@@ -113,7 +118,7 @@ TEST_CASE("cli segments: counter files of channels are listed, and removed once 
   REQUIRE(child > 0);
   (void)::waitpid(child, nullptr, 0);
   const auto list = [&] {
-    auto entries = json::parse(cli({"segments", "ls", "-o", "json"}).out);
+    auto entries = json::parse(cli({"segments", "ls", "tick", "-o", "json"}).out);
     std::erase_if(entries.get_ref<json::array_t&>(), [](const json& entry) { return entry["kind"] != "counters"; });
     return entries;
   };
@@ -141,7 +146,7 @@ TEST_CASE("cli segments: wrong words are refused with the right ones") {
   const Cli cli("cli-segments-words");
   for (const auto& words : {std::vector<std::string>{"segments", "list"},
                             {"segments", "rm"},
-                            {"segments", "ls", "name"},
+                            {"segments", "ls", "--all-dead"},
                             {"segments", "rm", "name", "--all-dead"},
                             {"segments", "rm", "na+me"}}) {
     const auto result = cli(words);

@@ -39,14 +39,23 @@ memory::Place place_of(const std::string& name) {
   return name.find('/') == std::string::npos ? memory::Place::shm(name) : memory::Place::file(name);
 }
 
-std::vector<FoundRing> list(const Options& options) {
-  auto rings = ring::list_shm_rings();
+std::vector<FoundRing> list(const Options& options, std::string_view prefix = {}) {
+  auto rings = ring::list_shm_rings(prefix);
   if (options.directory) {
-    for (auto& ring : ring::list_file_rings(*options.directory)) {
+    for (auto& ring : ring::list_file_rings(*options.directory, prefix)) {
       rings.push_back(std::move(ring));
     }
   }
   return rings;
+}
+
+// Of channels whose name, or of files the last part of it, begins with the prefix.
+std::vector<FoundCounterFile> list_counters(std::string_view prefix) {
+  auto files = channel::list_end_counter_files();
+  std::erase_if(files, [&](const FoundCounterFile& file) {
+    return !std::string_view(file.channel).substr(file.channel.rfind('/') + 1).starts_with(prefix);
+  });
+  return files;
 }
 
 Style style_of(FoundState state) {
@@ -137,8 +146,8 @@ std::string dump(const List& list) {
 }
 
 ExitCode show(const Globals& globals, const Options& options) {
-  const auto rings = list(options);
-  const auto counters = channel::list_end_counter_files();
+  const auto rings = list(options, options.name);
+  const auto counters = list_counters(options.name);
   if (globals.format == Format::text) {
     print(text_of(rings, counters, colours_on(STDOUT_FILENO)));
     return ExitCode::ok;
@@ -230,14 +239,15 @@ Command segments_command(const Globals& globals) {
           .declare =
               [options](Parameters& parameters) {
                 parameters.argument("ACTION", options->action, "ls or rm");
-                parameters.optional_argument("NAME", options->name, "rm: a ring; with a '/' in it, the path of a file");
+                parameters.optional_argument("NAME", options->name,
+                                             "rm: a ring; with a '/' in it, the path of a file. ls: how names begin");
                 parameters.flag("--all-dead", options->all_dead, "rm: all that has no living owner or reader");
                 parameters.option("-d,--directory", "DIR", options->directory, "look at the ring files in DIR, too");
                 parameters.note("The files NAME+lock stay: without them two processes could own one name.");
               },
           .run =
               [&globals, options] {
-                if (options->action == "ls" && options->name.empty() && !options->all_dead) {
+                if (options->action == "ls" && !options->all_dead) {
                   return show(globals, *options);
                 }
                 if (options->action == "rm") {

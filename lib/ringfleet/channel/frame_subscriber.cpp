@@ -1,6 +1,7 @@
 #include "ringfleet/channel/frame_subscriber.hpp"
 
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/base/units.hpp"
 #include "ringfleet/channel/detail/check_options.hpp"
 #include "ringfleet/frame/loan_views.hpp"
 #include "ringfleet/memory/obituary.hpp"
@@ -8,6 +9,7 @@
 #include "ringfleet/ring/membership.hpp"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -45,6 +47,17 @@ ring::RingSpace attach(const memory::Place& place, const SubscriberOptions& opti
     throw Error(ErrorCode::not_found, fmt::format("subscribe to {}: nobody has published there", place.text()),
                 "start its publisher, or wait for it (wait_for_publisher)", error.errno_value());
   }
+}
+
+// A reader reserves its buffers once, when it is made.
+Error without_memory(const memory::Place& place, const frame::ReaderOptions& options) {
+  return Error(
+      ErrorCode::no_memory,
+      fmt::format("subscribe to {}: max_message is {}, held_views is {}: there is no memory for {} messages of "
+                  "{} to be put together",
+                  place.text(), options.max_message, options.held_views, options.assemblies,
+                  format_bytes(options.max_message)),
+      "ask for a smaller max_message, or raise the limit on address space (ulimit -v)");
 }
 
 // For reliable and lossy readers alike. `latest` was read before the reader shows its gate: it begins there, so that
@@ -93,14 +106,17 @@ struct BasicFrameSubscriber<Kind>::State {
     for (std::uint32_t number = 1; number <= space.facts().arenas; ++number) {
       (void)arenas.open(number, space.arena(number));
     }
-    hot.emplace(
-        *reader,
-        frame::ReaderOptions{.max_message = wanted.max_message,
-                             .assemblies = Kind::producers == ring::Producers::many ? messages_under_way_max : 1,
-                             .held_views = wanted.held_views,
-                             .arenas = space.facts().arenas == 0 ? nullptr : &arenas,
-                             .sole_user = wanted.sole_user},
-        counters);
+    const frame::ReaderOptions reading{.max_message = wanted.max_message,
+                                       .assemblies =
+                                           Kind::producers == ring::Producers::many ? messages_under_way_max : 1,
+                                       .held_views = wanted.held_views,
+                                       .arenas = space.facts().arenas == 0 ? nullptr : &arenas,
+                                       .sole_user = wanted.sole_user};
+    try {
+      hot.emplace(*reader, reading, counters);
+    } catch (const std::bad_alloc&) {
+      throw without_memory(space.place(), reading);
+    }
     hot->counters.missed.set(missed());
     if (wanted.sent_at) {
       hot->latency = std::make_unique<Latency>(file, wanted.sent_at);

@@ -49,7 +49,8 @@ Error refusal(const RingSpace& space, const MemberRequest& request, const Member
 
 void check(const RingSpace& space, const MemberRequest& request) {
   const auto invalid = [&](const char* why) {
-    throw Error(ErrorCode::invalid_argument, fmt::format("join {} as '{}': {}", space.place().text(), request.id.c_str(), why));
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("join {} as '{}': {}", space.place().text(), request.id.c_str(), why));
   };
   if (const auto* const fault = fault_of_id(request.id)) {
     invalid(fault);

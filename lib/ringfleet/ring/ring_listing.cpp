@@ -176,14 +176,15 @@ FoundRing look_at(const Place& place, std::vector<std::string> files) {
   return found;
 }
 
-std::vector<FoundRing> list_in(Backing backing, const std::string& directory) {
+std::vector<FoundRing> list_in(Backing backing, const std::string& directory, std::string_view prefix = {}) {
   std::map<std::string, std::vector<std::string>> families;
   for (const auto& entry : os::list_directory(directory)) {
     const auto path = fmt::format("{}/{}", directory, entry);
     const auto name = memory::parse_file_name(backing, entry);
     std::error_code ignored; // an entry that vanished meanwhile is simply not listed
     const bool is_file = std::filesystem::symlink_status(path, ignored).type() == std::filesystem::file_type::regular;
-    if (name && is_file && name->part != detail::lock_part && is_ours(backing, *name, path)) {
+    if (name && name->name.starts_with(prefix) && is_file && name->part != detail::lock_part &&
+        is_ours(backing, *name, path)) {
       families[name->name].push_back(path);
     }
   }
@@ -211,12 +212,12 @@ std::string_view to_string(FoundState state) noexcept {
   return "unknown";
 }
 
-std::vector<FoundRing> list_shm_rings() {
-  return list_in(Backing::shm, std::string(memory::shm_directory));
+std::vector<FoundRing> list_shm_rings(std::string_view prefix) {
+  return list_in(Backing::shm, std::string(memory::shm_directory), prefix);
 }
 
-std::vector<FoundRing> list_file_rings(const std::string& directory) {
-  return list_in(Backing::file, directory);
+std::vector<FoundRing> list_file_rings(const std::string& directory, std::string_view prefix) {
+  return list_in(Backing::file, directory, prefix);
 }
 
 std::optional<FoundRing> find_ring(const Place& place) {

@@ -37,10 +37,11 @@ struct FoundRing {
   std::string problem;
 };
 
-// Named shared memory of this machine, sorted by name. Throws Error when the directory cannot be read.
-[[nodiscard]] std::vector<FoundRing> list_shm_rings();
-// Ring files in a directory, likewise. Other files are not mentioned.
-[[nodiscard]] std::vector<FoundRing> list_file_rings(const std::string& directory);
+// Named shared memory of this machine whose name begins with `prefix`, sorted by name. Any thread; a few system calls a
+// ring. Throws Error when the directory cannot be read. What is told may be over when it is read.
+[[nodiscard]] std::vector<FoundRing> list_shm_rings(std::string_view prefix = {});
+// Ring files in a directory whose own name begins so, likewise. Other files are not mentioned.
+[[nodiscard]] std::vector<FoundRing> list_file_rings(const std::string& directory, std::string_view prefix = {});
 // One of them; empty when nothing of it is there.
 [[nodiscard]] std::optional<FoundRing> find_ring(const memory::Place& place);
 

@@ -4,6 +4,7 @@
 #include "ringfleet/os/directory_watch.hpp"
 #include "ringfleet/os/file.hpp"
 #include "ringfleet/ring/detail/pid_scope.hpp"
+#include "ringfleet/ring/detail/place_errors.hpp"
 #include "ringfleet/ring/detail/space_parts.hpp"
 #include "ringfleet/ring/owner_watch.hpp"
 #include "ringfleet/ring/ring_space.hpp"
@@ -57,11 +58,19 @@ std::shared_ptr<detail::SpaceParts> map(const memory::Place& place, const RingEx
   }
 }
 
+os::DirectoryWatch watch_directory(const memory::Place& place) {
+  try {
+    return os::DirectoryWatch(place.directory(), os::Closing::is_ignored);
+  } catch (const Error& error) {
+    throw detail::told_by_place("wait for", place, error);
+  }
+}
+
 // Every event of the directory ends a wait, so each look is at something new. Our own look opens the member table for
 // writing. After the deadline there is one more look, however many events there are.
 template <class Look>
 auto look_until(const memory::Place& place, MonotonicNs deadline, AttachState& state, Look&& look) {
-  os::DirectoryWatch watch(place.directory(), os::Closing::is_ignored);
+  auto watch = watch_directory(place);
   while (true) {
     const bool is_last = monotonic_now() >= deadline;
     if (auto found = look()) {

@@ -6,6 +6,7 @@
 #include "ringfleet/os/file.hpp"
 #include "ringfleet/ring/detail/new_ring.hpp"
 #include "ringfleet/ring/detail/pid_scope.hpp"
+#include "ringfleet/ring/detail/place_errors.hpp"
 #include "ringfleet/ring/detail/ring_family.hpp"
 #include "ringfleet/ring/detail/space_parts.hpp"
 #include "ringfleet/ring/ring_space.hpp"
@@ -191,7 +192,13 @@ RingSpace RingSpace::create(const RingSpec& spec) {
   case memory::Backing::shm:
   case memory::Backing::file: break;
   }
-  return {spec.producers == Producers::many ? create_for_many(spec) : create_for_one(spec), SpaceRole::owner};
+  constexpr const char* doing = "create";
+  detail::refuse_directory(doing, spec.place);
+  try {
+    return {spec.producers == Producers::many ? create_for_many(spec) : create_for_one(spec), SpaceRole::owner};
+  } catch (const Error& error) {
+    throw detail::told_by_place(doing, spec.place, error);
+  }
 }
 
 } // namespace ringfleet::ring

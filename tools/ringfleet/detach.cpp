@@ -41,7 +41,7 @@ int outcome_of(pid_t child, int pipe_end) {
                                     : "start the fleet: it ended before it was ready (run it without -d to see more)");
 }
 
-void redirect(const std::string& path, int flags, std::initializer_list<int> targets) {
+int open_or_fail(const std::string& path, int flags) {
   int file = -1;
   do {
     file = open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -49,10 +49,7 @@ void redirect(const std::string& path, int flags, std::initializer_list<int> tar
   if (file < 0) {
     fail("open '" + path + "'", "make room or permit it there, or run it without -d");
   }
-  for (const int target : targets) {
-    dup2(file, target);
-  }
-  close(file);
+  return file;
 }
 
 } // namespace
@@ -91,12 +88,23 @@ Detached::~Detached() {
 }
 
 void Detached::ready(const std::string& log_path) {
-  redirect("/dev/null", O_RDONLY, {STDIN_FILENO});
-  redirect(log_path, O_WRONLY | O_CREAT | O_APPEND, {STDOUT_FILENO, STDERR_FILENO}); // last: errors go to the caller
+  const int nothing = open_or_fail("/dev/null", O_RDONLY);
+  dup2(nothing, STDIN_FILENO);
+  close(nothing);
+  const int log = open_or_fail(log_path, O_WRONLY | O_CREAT | O_APPEND);
+  dup2(log, STDOUT_FILENO);
   prctl(PR_SET_PDEATHSIG, 0);
   const char byte = 'r';
-  while (write(ready_, &byte, 1) < 0 && errno == EINTR) {
+  ssize_t written = 0;
+  do {
+    written = write(ready_, &byte, 1);
+  } while (written < 0 && errno == EINTR);
+  // Without a caller the fleet goes on; a caller that lives and gets no byte would wait for ever.
+  if (written < 0 && errno != EPIPE) {
+    fail("tell the caller that the fleet is up", "run it without -d to see more");
   }
+  dup2(log, STDERR_FILENO); // last: what goes wrong before is for the caller to read
+  close(log);
   close(ready_);
   ready_ = -1;
 }

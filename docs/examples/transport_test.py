@@ -67,6 +67,11 @@ def typed_messages(scene):
     assert len(said) == 4 and "fingerprint" in said[3], said
 
 
+def flatbuffers_in_place(scene):
+    said = scene.output(scene.start("flatbuffers_in_place"))
+    assert said == ["RNG, 2 prices from 99.50, read in the ring"], said
+
+
 def big_frames_zero_copy(scene):
     said = scene.output(scene.start("big_frames_zero_copy"))
     assert len(said) == 8 and all(", in the arena " in line for line in said), said
@@ -85,7 +90,8 @@ def epoll_reader(scene):
 
 CASES = {
     case.__name__: case
-    for case in (ticks, ticks_1p3c, typed_messages, big_frames_zero_copy, restart_and_resume, epoll_reader)
+    for case in (ticks, ticks_1p3c, typed_messages, flatbuffers_in_place, big_frames_zero_copy, restart_and_resume,
+                 epoll_reader)
 }
 
 

@@ -6,10 +6,14 @@
 #include "ringfleet/counter/detail/counter_copies.hpp"
 #include "stepkill.hpp"
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -34,31 +38,40 @@ void clear(CounterBody& file) {
   std::memset(static_cast<void*>(&file), 0, sizeof file);
 }
 
-// The item behind `before` others, each of them a counter that shows its own number.
+// An item of a file for `capacity` of them, behind `before` others, each of them a counter that shows its own number.
+// Where those are all that there is room for, nothing changes, in the memory beyond neither.
 class Allocating : public World {
 public:
   using Memory = CounterBody;
-  Allocating(Memory& file, std::size_t before, Kind kind) : file_(file), before_(before), kind_(kind) {
+  Allocating(Memory& file, std::uint32_t before, std::uint32_t capacity, Kind kind)
+      : file_(file), before_(before), capacity_(capacity), kind_(kind) {
     clear(file);
-    for (std::size_t i = 0; i < before; ++i) {
-      show_item(file.items[i], label_of(i), Kind::counter);
-      add_to(file.items[i], i);
+    for (std::uint32_t i = 0; i < before;) {
+      auto* const item = allocate_item(file, i, capacity, label_of(i), Kind::counter);
+      add_to(*item, i - 1);
     }
   }
-  void operate() override { show_item(file_.items[before_], label_of(before_), kind_); }
+  void operate() override {
+    auto allocated = before_;
+    if ((allocate_item(file_, allocated, capacity_, label_of(before_), kind_) == nullptr) != is_full()) {
+      std::abort();
+    }
+  }
   void recover() override {}
   Verdict verdict() override {
     const auto copies = copies_of(file_);
-    for (std::size_t i = 0; i < before_; ++i) {
+    for (std::uint32_t i = 0; i < before_; ++i) {
       if (copies->kind_of(i) != static_cast<std::uint32_t>(Kind::counter) || copies->label_of(i) != label_of(i) ||
           copies->value_of(i) != i) {
         return {fmt::format("item {} is another one now", i)};
       }
     }
-    if (before_ + 1 < limits::counters_max && copies->kind_of(before_ + 1) != 0) {
-      return {"there is an item that nobody made"};
+    const auto* const rest = reinterpret_cast<const std::byte*>(file_.items + before_ + (is_full() ? 0 : 1));
+    if (std::any_of(rest, reinterpret_cast<const std::byte*>(std::end(file_.items)),
+                    [](std::byte byte) { return byte != std::byte{0}; })) {
+      return {"something was written where no item is to be made"};
     }
-    if (copies->kind_of(before_) == 0) {
+    if (is_full() || copies->kind_of(before_) == 0) {
       return {};
     }
     std::string text;
@@ -71,11 +84,14 @@ public:
     }
     return {"", 1};
   }
-  std::uint64_t promised() const override { return 1; }
+  std::uint64_t promised() const override { return is_full() ? 0 : 1; }
 
 private:
+  [[nodiscard]] bool is_full() const { return before_ == capacity_; }
+
   Memory& file_;
-  std::size_t before_;
+  std::uint32_t before_;
+  std::uint32_t capacity_;
   Kind kind_;
 };
 
@@ -172,10 +188,18 @@ private:
 
 std::vector<Scenario> scenarios() {
   std::vector<Scenario> all;
-  for (const std::size_t before : {std::size_t{0}, std::size_t{3}, std::size_t{limits::counters_max - 1}}) {
+  constexpr auto most = limits::counters_max;
+  for (const auto& [before, capacity] : {std::pair<std::uint32_t, std::uint32_t>{0, 1},
+                                         {1, 1},
+                                         {3, own_counters},
+                                         {own_counters - 1, own_counters},
+                                         {own_counters, own_counters},
+                                         {most - 1, most},
+                                         {most, most}}) {
     for (const auto kind : {Kind::counter, Kind::gauge, Kind::text}) {
       all.push_back(scenario_of<Allocating>(
-          fmt::format("allocate kind {} behind {}", static_cast<std::uint32_t>(kind), before), before, kind));
+          fmt::format("allocate kind {} behind {} of {}", static_cast<std::uint32_t>(kind), before, capacity), before,
+          capacity, kind));
     }
   }
   for (const std::uint32_t writes : {0U, 1U, 2U, 3U, 0x7fff'ffffU, std::numeric_limits<std::uint32_t>::max()}) {

@@ -53,6 +53,19 @@ void show_item(CounterItem& item, std::string_view label, Kind kind) noexcept {
   A::store_release(item.kind, static_cast<std::uint32_t>(kind));
 }
 
+// The next item of a file for `capacity` of them, behind the `allocated` that are there, of which this one is then one
+// more. Null, and nothing is touched, where there is no other.
+template <class A = Atomics>
+[[nodiscard]] CounterItem* allocate_item(CounterBody& body, std::uint32_t& allocated, std::uint32_t capacity,
+                                         std::string_view label, Kind kind) noexcept {
+  if (allocated == capacity) {
+    return nullptr;
+  }
+  CounterItem& item = body.items[allocated++];
+  show_item<A>(item, label, kind);
+  return &item;
+}
+
 template <class A = Atomics>
 void show_text(CounterItem& item, std::string_view text) noexcept {
   const std::uint32_t writes = A::load_relaxed(item.writes) + 1;

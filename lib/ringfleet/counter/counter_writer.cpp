@@ -83,14 +83,13 @@ CounterItem& CounterWriter::allocate(std::string_view label, Kind kind) {
                 fmt::format("1 to {} bytes, no blanks", limits::counter_label_bytes - 1));
   }
   const std::lock_guard guard(allocating_);
-  if (allocated_ == capacity_) {
+  CounterItem* const item = allocate_item(body(), allocated_, capacity_, label, kind);
+  if (item == nullptr) {
     throw Error(ErrorCode::limit_reached,
                 fmt::format("counter '{}' in '{}': {} are there already", label, name_, allocated_),
                 capacity_ < limits::counters_max ? "make the file for more of them" : "");
   }
-  CounterItem& item = body().items[allocated_++];
-  show_item(item, label, kind);
-  return item;
+  return *item;
 }
 
 Counter CounterWriter::counter(std::string_view label) {

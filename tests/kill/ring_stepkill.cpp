@@ -5,6 +5,7 @@
 #include "ringfleet/ring/member_protocol.hpp"
 #include "stepkill.hpp"
 
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct Shape {
   std::uint64_t position;
   std::uint64_t unread;
   std::uint64_t count; // of the operation
+  [[nodiscard]] std::uint64_t promised() const { return unread + count <= ring_slots ? count : 0; }
 };
 
 std::uint64_t publish(RingProducer& producer, std::uint64_t count) {
@@ -75,22 +77,28 @@ std::string work_on(RingBytes& memory, RingReader& reader) {
   return {};
 }
 
-// The producer dies in claim, write, publish; or in a claim that it gives up.
+enum class Before : std::uint8_t { nothing, a_claim_given_up, a_claim_refused };
+
+// The producer dies in claim, write, publish; or in a claim before that, which it gives up, or which is too large for
+// what is free.
 class Publishing : public World {
 public:
   using Memory = RingBytes;
-  Publishing(Memory& memory, const Shape& shape, bool gives_up) : memory_(memory), shape_(shape), gives_up_(gives_up) {
+  Publishing(Memory& memory, const Shape& shape, Before before) : memory_(memory), shape_(shape), before_(before) {
     memory_.format(shape.position - shape.unread);
     reader_.emplace(*RingReader::join(memory_.ring(), 0, {}, spins));
     producer_.emplace(memory_.ring(), spins);
     publish(*producer_, shape.unread);
   }
   void operate() override {
-    if (gives_up_) {
+    if (before_ == Before::a_claim_given_up) {
       std::uint64_t first = 0;
       (void)producer_->try_claim(shape_.count, first);
       producer_->slot(first) = Message::of(first + 100);
       producer_->unclaim(first);
+    }
+    if (before_ == Before::a_claim_refused && publish(*producer_, ring_slots - shape_.unread + 1) != 0) {
+      std::abort();
     }
     publish(*producer_, shape_.count);
   }
@@ -108,12 +116,12 @@ public:
     }
     return verdict;
   }
-  std::uint64_t promised() const override { return shape_.count; }
+  std::uint64_t promised() const override { return shape_.promised(); }
 
 private:
   Memory& memory_;
   Shape shape_;
-  bool gives_up_;
+  Before before_;
   std::optional<RingProducer> producer_;
   std::optional<RingReader> reader_;
 };
@@ -192,7 +200,7 @@ public:
     }
     return verdict;
   }
-  std::uint64_t promised() const override { return 1; }
+  std::uint64_t promised() const override { return shape_.count == 0 && ending_ == keeps_its_place ? 0 : 1; }
 
 private:
   static ring::MemberId id() { return ring::pack_member_id("risk"); }
@@ -259,13 +267,19 @@ std::vector<Scenario> scenarios() {
   for (const std::uint64_t phase : {0U, 1U, 2U}) { // in front of the end of the ring
     for (const auto& place : places(ring_slots, phase)) {
       for (const auto& [unread, count] :
-           {std::pair<std::uint64_t, std::uint64_t>{0, 1}, {0, 3}, {0, 8}, {5, 3}, {7, 1}}) {
+           {std::pair<std::uint64_t, std::uint64_t>{0, 1}, {0, 3}, {0, 8}, {5, 3}, {7, 1}, {8, 1}, {5, 4}}) {
         all.push_back(scenario_of<Publishing>(name("publish", place, unread, count),
-                                              Shape{place.position, unread, count}, false));
+                                              Shape{place.position, unread, count}, Before::nothing));
       }
-      all.push_back(
-          scenario_of<Publishing>(name("give up and publish", place, 2, 2), Shape{place.position, 2, 2}, true));
-      for (const auto& [unread, count] : {std::pair<std::uint64_t, std::uint64_t>{3, 2}, {8, 8}}) {
+      for (const auto& [unread, count] : {std::pair<std::uint64_t, std::uint64_t>{2, 2}, {7, 1}}) {
+        all.push_back(scenario_of<Publishing>(name("give up and publish", place, unread, count),
+                                              Shape{place.position, unread, count}, Before::a_claim_given_up));
+      }
+      for (const auto& [unread, count] : {std::pair<std::uint64_t, std::uint64_t>{6, 2}, {8, 1}}) {
+        all.push_back(scenario_of<Publishing>(name("is refused and publishes", place, unread, count),
+                                              Shape{place.position, unread, count}, Before::a_claim_refused));
+      }
+      for (const auto& [unread, count] : {std::pair<std::uint64_t, std::uint64_t>{0, 0}, {3, 2}, {7, 7}, {8, 8}}) {
         const Shape shape{place.position, unread, count};
         all.push_back(scenario_of<LifeOfAReader>(name("a reader comes, reads, goes", place, unread, count), shape,
                                                  LifeOfAReader::keeps_its_place));
@@ -281,5 +295,5 @@ std::vector<Scenario> scenarios() {
 } // namespace
 
 int main(int argc, char** argv) {
-  return stepkill_main(argc, argv, "stepkill_ring", scenarios());
+  return stepkill_main(argc, argv, "stepkill_ring", scenarios(), {.recoveries_max = 4});
 }

@@ -266,5 +266,5 @@ std::vector<Scenario> scenarios() {
 } // namespace
 
 int main(int argc, char** argv) {
-  return stepkill_main(argc, argv, "stepkill_shared_loan", scenarios(), 1);
+  return stepkill_main(argc, argv, "stepkill_shared_loan", scenarios(), {.recoveries_max = 1});
 }

@@ -57,7 +57,7 @@ public:
     const auto asked = reader.position();
     const auto copied = copy_all(reader);
     auto expected = survivors_.from(asked + reader.lost());
-    if (life_.shape.behind_a_dead_claim) {
+    if (life_.shape.dead_claims != 0) {
       std::erase_if(expected, [&](std::uint64_t position) { return position >= life_.shape.position; });
     }
     if (copied != expected) {
@@ -128,7 +128,9 @@ std::vector<Scenario> scenarios() {
       add("lossy at oldest, over an aborted claim", {.read = 5, .unread = 6, .has_an_abort = true},
           {.from = JoinFrom::oldest});
       add("lossy, lapped", {.read = 16, .unread = 5}, {.from = JoinFrom::sequence, .ago = 16});
-      add("lossy, behind a dead claim", {.read = 9, .unread = 3, .behind_a_dead_claim = true},
+      add("lossy, behind a dead claim", {.read = 9, .unread = 3, .dead_claims = 1},
+          {.from = JoinFrom::sequence, .ago = 2});
+      add("lossy, behind two dead claims", {.read = 9, .unread = 2, .dead_claims = 2},
           {.from = JoinFrom::sequence, .ago = 2});
     }
   }
@@ -138,5 +140,5 @@ std::vector<Scenario> scenarios() {
 } // namespace
 
 int main(int argc, char** argv) {
-  return stepkill_main(argc, argv, "stepkill_shared_lossy", scenarios(), 1);
+  return stepkill_main(argc, argv, "stepkill_shared_lossy", scenarios(), {.recoveries_max = 1});
 }

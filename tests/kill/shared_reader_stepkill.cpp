@@ -159,7 +159,7 @@ private:
   [[nodiscard]] bool may_begin_at(std::uint64_t begin) const {
     const bool is_old = begin - survivors_.oldest() <= 1; // to the end of a claim that is half gone
     switch (life_.from) {
-    case JoinFrom::latest: return begin == (life_.shape.behind_a_dead_claim ? life_.shape.position : survivors_.end());
+    case JoinFrom::latest: return begin == (life_.shape.dead_claims != 0 ? life_.shape.position : survivors_.end());
     case JoinFrom::oldest: return is_old;
     case JoinFrom::sequence: break;
     }
@@ -239,11 +239,11 @@ std::vector<Scenario> scenarios() {
       };
       add("join at latest", {.read = 0, .unread = 0}, {.from = JoinFrom::latest});
       add("join at latest", {.read = 3, .unread = 8}, {.from = JoinFrom::latest});
-      add("join at latest, behind a dead claim", {.read = 9, .unread = 4, .behind_a_dead_claim = true},
+      add("join at latest, behind a dead claim", {.read = 9, .unread = 4, .dead_claims = 1},
           {.from = JoinFrom::latest});
       add("join at oldest", {.read = 3, .unread = 4}, {.from = JoinFrom::oldest, .reads = 5});
       add("join at oldest, within a claim", {.read = 16, .unread = 6}, {.from = JoinFrom::oldest, .reads = 2});
-      add("join at oldest, behind a dead claim", {.read = 10, .unread = 2, .behind_a_dead_claim = true},
+      add("join at oldest, behind a dead claim", {.read = 10, .unread = 2, .dead_claims = 1},
           {.from = JoinFrom::oldest, .reads = 4});
       add("come back", {.read = 9, .unread = 8}, {.from = JoinFrom::sequence, .ago = 0, .reads = 8});
       add("come back to an aborted claim", {.read = 2, .unread = 6, .has_an_abort = true},
@@ -257,6 +257,26 @@ std::vector<Scenario> scenarios() {
           {.from = JoinFrom::sequence, .ago = 0, .reads = 2, .beside = Beside::one_that_it_follows, .others_reads = 3});
       add("come back and be followed", {.read = 9, .unread = 6},
           {.from = JoinFrom::sequence, .ago = 0, .reads = 4, .beside = Beside::a_follower});
+      // The dead claims lie where it has read everything before them; with two of them their producers died at once.
+      for (const std::uint64_t dead : {1U, 2U}) {
+        const ReadingShape behind{.read = 9, .unread = 5 - positions_of_dead(dead), .dead_claims = dead};
+        const auto add_behind = [&](const std::string& what, const Life& life) {
+          add((what + (dead == 1 ? ", a dead claim ahead" : ", two dead claims ahead")).c_str(), behind, life);
+        };
+        add_behind("come back", {.from = JoinFrom::sequence, .ago = 3, .reads = 3});
+        add_behind("come back and leave", {.from = JoinFrom::sequence, .ago = 2, .reads = 2, .leaves_for_good = true});
+        add_behind("come back and follow", {.from = JoinFrom::sequence,
+                                            .ago = 3,
+                                            .reads = 2,
+                                            .beside = Beside::one_that_it_follows,
+                                            .others_reads = 2});
+        add_behind("come back and be followed",
+                   {.from = JoinFrom::sequence, .ago = 2, .reads = 2, .beside = Beside::a_follower});
+      }
+      add("join at latest, behind two dead claims", {.read = 9, .unread = 4, .dead_claims = 2},
+          {.from = JoinFrom::latest});
+      add("join at oldest, behind two dead claims", {.read = 10, .unread = 2, .dead_claims = 2},
+          {.from = JoinFrom::oldest, .reads = 2});
     }
   }
   return all;
@@ -265,5 +285,5 @@ std::vector<Scenario> scenarios() {
 } // namespace
 
 int main(int argc, char** argv) {
-  return stepkill_main(argc, argv, "stepkill_shared_reader", scenarios(), 1);
+  return stepkill_main(argc, argv, "stepkill_shared_reader", scenarios(), {.recoveries_max = 1});
 }

@@ -32,10 +32,24 @@ struct SharedBytes {
   }
 };
 
-// Identities are owner numbers here, too; 1 dies now, 3 has died before.
+// Identities are owner numbers here, too; 1 dies now, 3 and 4 have died before.
 inline constexpr std::uint32_t dying = 1;
 inline constexpr std::uint32_t survivor = 2;
 inline constexpr std::uint32_t long_dead = 3;
+inline constexpr std::uint32_t also_dead = 4;
+
+// The claims that dead producers left: of one position by the one, of two by the other, by turns. None is finished, and
+// the last one is told by the tail word alone.
+inline constexpr std::uint64_t positions_of_dead(std::uint64_t claims) {
+  return claims + claims / 2;
+}
+inline void leave_dead_claims(SharedBytes& memory, std::uint64_t claims) {
+  for (std::uint64_t i = 0; i < claims; ++i) {
+    ring::SharedSequencer<> dead(memory.ring().lines(), i % 2 == 0 ? long_dead : also_dead);
+    std::uint64_t first = 0;
+    (void)dead.try_claim(1 + i % 2, first);
+  }
+}
 
 // How many there were: `count`, or 0 where the ring is full.
 inline std::uint64_t publish(SharedBytes& memory, ring::SharedSequencer<>& sequencer, std::uint64_t count,

@@ -6,6 +6,7 @@
 #include "shared_ring_memory.hpp"
 #include "stepkill.hpp"
 
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,39 +23,51 @@ struct Shape {
   std::uint64_t position;
   std::uint64_t unread;
   std::uint64_t count;
+  std::uint64_t refused = 0; // claimed first, and too large for what is free
   bool aborts = false;
-  bool behind_a_dead_claim = false;
+  std::uint64_t dead_claims = 0; // between the unread and `position`
+  // Else nobody gates until all is over: the dead claims, which then lie before the unread, alone hold producers back.
+  bool is_read = true;
+
+  [[nodiscard]] std::uint64_t before() const { return unread + positions_of_dead(dead_claims); }
+  [[nodiscard]] std::uint64_t published() const { return !aborts && before() + count <= ring_slots ? count : 0; }
 };
 
 class Publishing : public World {
 public:
   using Memory = SharedBytes;
   Publishing(Memory& memory, const Shape& shape) : memory_(memory), shape_(shape) {
-    const std::uint64_t before = shape.unread + (shape.behind_a_dead_claim ? 1 : 0);
-    memory_.format(shape.position - before);
-    reader_.emplace(*SharedReader::join(memory_.ring(), 0, {}, spins));
+    memory_.format(shape.position - shape.before());
+    if (shape.is_read) {
+      reader_.emplace(*SharedReader::join(memory_.ring(), 0, {}, spins));
+    }
     const auto lines = memory_.ring().lines();
-    for (const auto owner : {dying, survivor, long_dead}) {
+    for (const auto owner : {dying, survivor, long_dead, also_dead}) {
       (void)ring::take_owner_from<>(lines, owner, 0, owner);
     }
     dying_.emplace(lines, dying);
     survivor_.emplace(lines, survivor);
+    leave_dead_claims(memory_, shape.is_read ? 0 : shape.dead_claims);
     for (std::uint64_t i = 0; i < shape.unread; ++i) {
       (void)publish(memory_, *survivor_, 1);
     }
-    if (shape.behind_a_dead_claim) {
-      Sequencer dead(lines, long_dead);
-      std::uint64_t first = 0;
-      (void)dead.try_claim(1, first);
-    }
+    leave_dead_claims(memory_, shape.is_read ? shape.dead_claims : 0);
   }
-  void operate() override { (void)publish(memory_, *dying_, shape_.count, shape_.aborts); }
+  void operate() override {
+    if (shape_.refused != 0 && publish(memory_, *dying_, shape_.refused) != 0) {
+      std::abort();
+    }
+    (void)publish(memory_, *dying_, shape_.count, shape_.aborts);
+  }
   void recover() override {
     (void)ring::repair_dead(memory_.ring().lines(), [](std::uint64_t identity) { return identity != survivor; });
   }
   Verdict verdict() override {
     Verdict verdict;
     std::uint64_t number = 0;
+    if (!reader_) {
+      reader_.emplace(*SharedReader::join(memory_.ring(), 0, {.from = ring::JoinFrom::oldest}, spins));
+    }
     verdict.wrong = read(number);
     if (verdict.wrong.empty() && number != shape_.unread && number != shape_.unread + shape_.count) {
       verdict.wrong = "a claim arrived in part, or was lost";
@@ -74,7 +87,7 @@ public:
     }
     return verdict;
   }
-  std::uint64_t promised() const override { return shape_.aborts ? 0 : shape_.count; }
+  std::uint64_t promised() const override { return shape_.published(); }
 
 private:
   std::string read(std::uint64_t& number) {
@@ -101,19 +114,23 @@ private:
   std::optional<SharedReader> reader_;
 };
 
-// A producer takes a number, the one of a dead producer among them, publishes once and gives the number back.
+// A producer takes a number, the one of a dead producer among them, publishes once and gives the number back. What
+// other dead producers have left is no matter of its own.
 class ComingAndGoing : public World {
 public:
   using Memory = SharedBytes;
   ComingAndGoing(Memory& memory, const Shape& shape) : memory_(memory), shape_(shape) {
-    memory_.format(shape.position - 1);
+    memory_.format(shape.position - shape.before());
     reader_.emplace(*SharedReader::join(memory_.ring(), 0, {}, spins));
     const auto lines = memory_.ring().lines();
-    (void)ring::take_owner_from<>(lines, long_dead, 0, long_dead);
-    (void)ring::take_owner_from<>(lines, survivor, 0, survivor);
-    Sequencer dead(lines, long_dead);
-    std::uint64_t first = 0;
-    (void)dead.try_claim(1, first);
+    for (const auto owner : {survivor, long_dead, also_dead}) {
+      (void)ring::take_owner_from<>(lines, owner, 0, owner);
+    }
+    Sequencer alive(lines, survivor);
+    for (std::uint64_t i = 0; i < shape.unread; ++i) {
+      (void)publish(memory_, alive, 1);
+    }
+    leave_dead_claims(memory_, shape.dead_claims);
   }
   void operate() override {
     const auto lines = memory_.ring().lines();
@@ -139,12 +156,12 @@ public:
                     })
                     .count;
     }
-    verdict.outcome = number;
-    if (verdict.wrong.empty() && number != 0 && number != shape_.count) {
+    verdict.outcome = number - shape_.unread;
+    if (verdict.wrong.empty() && verdict.outcome != 0 && verdict.outcome != shape_.count) {
       verdict.wrong = "a claim arrived in part";
     }
     const auto& owners = memory_.owners.identity;
-    if (verdict.wrong.empty() && (owners[long_dead] != 0 || owners[survivor] != survivor)) {
+    if (verdict.wrong.empty() && (owners[long_dead] != 0 || owners[also_dead] != 0 || owners[survivor] != survivor)) {
       verdict.wrong = "a number stays with the dead";
     }
     Sequencer survivors(memory_.ring().lines(), survivor);
@@ -157,7 +174,7 @@ public:
     }
     return verdict;
   }
-  std::uint64_t promised() const override { return shape_.count; }
+  std::uint64_t promised() const override { return shape_.published(); }
 
 private:
   Memory& memory_;
@@ -174,17 +191,44 @@ std::vector<Scenario> scenarios() {
             fmt::format("{}, {} of {} unread, {} more, {}", what, shape.unread, ring_slots, shape.count, place.name),
             shape));
       };
-      add("publish", {.position = place.position, .unread = 0, .count = 1});
-      add("publish", {.position = place.position, .unread = 0, .count = 3});
-      add("publish", {.position = place.position, .unread = 7, .count = 1});
-      add("publish", {.position = place.position, .unread = 3, .count = 5});
-      add("abort", {.position = place.position, .unread = 2, .count = 2, .aborts = true});
-      add("publish behind a dead claim",
-          {.position = place.position, .unread = 1, .count = 2, .behind_a_dead_claim = true});
-      add("abort behind a dead claim",
-          {.position = place.position, .unread = 1, .count = 2, .aborts = true, .behind_a_dead_claim = true});
-      all.push_back(scenario_of<ComingAndGoing>(fmt::format("a producer takes a dead one's number, {}", place.name),
-                                                Shape{.position = place.position, .unread = 0, .count = 2}));
+      const auto add_coming = [&](const char* what, const Shape& shape) {
+        all.push_back(scenario_of<ComingAndGoing>(
+            fmt::format("a producer takes a dead one's number, {}, {}", what, place.name), shape));
+      };
+      const auto at = place.position;
+      add("publish", {.position = at, .unread = 0, .count = 1});
+      add("publish", {.position = at, .unread = 0, .count = 3});
+      add("publish", {.position = at, .unread = 7, .count = 1});
+      add("publish", {.position = at, .unread = 3, .count = 5});
+      add("publish", {.position = at, .unread = 8, .count = 1});
+      add("be refused, publish", {.position = at, .unread = 6, .count = 2, .refused = 3});
+      add("publish without readers", {.position = at, .unread = 3, .count = 2, .is_read = false});
+      add("abort", {.position = at, .unread = 2, .count = 2, .aborts = true});
+      add("abort", {.position = at, .unread = 7, .count = 1, .aborts = true});
+      for (const std::uint64_t dead : {1U, 2U, 3U}) {
+        const auto add_behind = [&](const char* what, Shape shape) {
+          shape.position = at;
+          shape.dead_claims = dead;
+          add(fmt::format("{} behind {}", what, dead == 1 ? "a dead claim" : fmt::format("{} dead claims", dead))
+                  .c_str(),
+              shape);
+        };
+        add_behind("publish", {.position = at, .unread = 1, .count = 2});
+        if (dead != 3) { // of which one producer left two
+          add_behind("abort", {.position = at, .unread = 1, .count = 2, .aborts = true});
+          add_behind("publish", {.position = at, .unread = ring_slots - positions_of_dead(dead), .count = 1});
+          add_behind("be refused, publish",
+                     {.position = at, .unread = 2, .count = 1, .refused = 7 - positions_of_dead(dead)});
+          add_behind("publish without readers", {.position = at, .unread = 2, .count = 2, .is_read = false});
+          add_behind("publish without readers",
+                     {.position = at, .unread = ring_slots - positions_of_dead(dead), .count = 1, .is_read = false});
+        }
+      }
+      add_coming("nothing beside", {.position = at, .unread = 0, .count = 2, .dead_claims = 1});
+      add_coming("one slot left", {.position = at, .unread = 6, .count = 1, .dead_claims = 1});
+      add_coming("the ring is full", {.position = at, .unread = 7, .count = 1, .dead_claims = 1});
+      add_coming("another dead one's claim beside", {.position = at, .unread = 0, .count = 2, .dead_claims = 2});
+      add_coming("between claims of its own", {.position = at, .unread = 1, .count = 2, .dead_claims = 3});
     }
   }
   return all;
@@ -193,5 +237,5 @@ std::vector<Scenario> scenarios() {
 } // namespace
 
 int main(int argc, char** argv) {
-  return stepkill_main(argc, argv, "stepkill_shared_ring", scenarios());
+  return stepkill_main(argc, argv, "stepkill_shared_ring", scenarios(), {.recoveries_max = 1});
 }

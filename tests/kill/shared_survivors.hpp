@@ -23,8 +23,8 @@ struct ReadingShape {
   std::uint64_t position = 0;
   std::uint64_t read = 0;
   std::uint64_t unread = 0;
-  bool has_an_abort = false;        // the second of the unread claims
-  bool behind_a_dead_claim = false; // of one position, from which `unread` are one further away
+  bool has_an_abort = false;     // the second of the unread claims
+  std::uint64_t dead_claims = 0; // between what is read and the unread
 };
 
 inline constexpr ring::ActorMark the_dead{dying, 0};
@@ -64,19 +64,15 @@ public:
     memory.format(first());
     witness_.emplace(*SharedReader::join(memory.ring(), witness_line, {}, spins));
     const auto lines = memory.ring().lines();
-    for (const auto owner : {survivor, long_dead}) {
+    for (const auto owner : {survivor, long_dead, also_dead}) {
       (void)ring::take_owner_from<>(lines, owner, 0, owner);
     }
     producer_.emplace(lines, survivor);
     publish_claims(shape.read, false);
   }
   void publish_unread() {
-    if (shape_.behind_a_dead_claim) {
-      ring::SharedSequencer<> dead(memory_.ring().lines(), long_dead);
-      std::uint64_t claimed = 0;
-      (void)dead.try_claim(1, claimed);
-      ++end_;
-    }
+    leave_dead_claims(memory_, shape_.dead_claims);
+    end_ += positions_of_dead(shape_.dead_claims);
     publish_claims(shape_.unread, true);
   }
 

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <random>
 #include <string_view>
@@ -24,6 +25,16 @@ using Stop = Stepper::Stop;
 
 std::string end_of(const Stepper& child) {
   return fmt::format("the operation itself ends by signal {} at +{:#x}", child.cause(), child.place());
+}
+
+// Another one for each scenario, so that all draw differently.
+std::uint64_t number_of(const std::string& name, std::uint64_t seed) {
+  return std::hash<std::string>{}(fmt::format("{} {}", name, seed));
+}
+
+bool wants_all() {
+  const char* const text = std::getenv("RINGFLEET_STEPKILL");
+  return text != nullptr && std::string_view(text) == "all";
 }
 
 class Run {
@@ -77,8 +88,8 @@ private:
       return fmt::format("the outcome is {} before the first instruction, and {} of {} behind the last one",
                          left_.front().outcome, last, promised);
     }
-    std::mt19937_64 random(options_.seed);
     if (left_.size() > options_.recoveries_max) {
+      std::mt19937_64 random(number_of(scenario_.name, options_.seed));
       std::shuffle(left_.begin(), left_.end(), random);
     }
     return {};
@@ -185,38 +196,41 @@ std::string stepkill(const Scenario& scenario, const StepkillOptions& options, T
 }
 
 std::uint64_t recoveries_wanted(std::uint64_t usual) {
-  const char* const text = std::getenv("RINGFLEET_STEPKILL");
-  const bool wants_all = text != nullptr && std::string_view(text) == "all";
-  return wants_all ? std::numeric_limits<std::uint64_t>::max() : test::rounds_or(usual);
+  return wants_all() ? std::numeric_limits<std::uint64_t>::max() : test::rounds_or(usual);
 }
 
 int report(const char* program, const Totals& totals, const StepkillOptions& options) {
+  const auto sample = options.one_of == 1 ? "" : fmt::format("one scenario of {}, ", options.one_of);
   const auto recoveries = options.recoveries_max == std::numeric_limits<std::uint64_t>::max()
                               ? std::string("all recoveries")
                               : fmt::format("at most {} recoveries a scenario", options.recoveries_max);
   std::fputs(fmt::format("{}: {} instruction boundaries in {} scenarios, {} distinct images, {} recoveries stepped: "
-                         "0 lost, 0 stuck ({}, seed {})\n"
+                         "0 lost, 0 stuck ({}{}, seed {})\n"
                          "totals: boundaries={} scenarios={} images={} recoveries={}\n",
-                         program, totals.boundaries, totals.scenarios, totals.images, totals.recoveries, recoveries,
-                         options.seed, totals.boundaries, totals.scenarios, totals.images, totals.recoveries)
+                         program, totals.boundaries, totals.scenarios, totals.images, totals.recoveries, sample,
+                         recoveries, options.seed, totals.boundaries, totals.scenarios, totals.images,
+                         totals.recoveries)
                  .c_str(),
              stdout);
   return totals.scenarios == 0 ? 1 : 0;
 }
 
 int stepkill_main(int argc, char** argv, const char* program, const std::vector<Scenario>& scenarios,
-                  std::uint64_t recoveries_max) {
+                  const Usual& usual) {
   if (!may_step()) {
     std::printf("SKIPPED: %s: a child process may not be single-stepped here (ptrace, x86-64)\n", program);
     return 77;
   }
   const std::string_view wanted = argc > 1 ? argv[1] : "";
-  const StepkillOptions options{.seed = test::seed_or(1), .recoveries_max = recoveries_wanted(recoveries_max)};
+  const StepkillOptions options{.seed = test::seed_or(1),
+                                .recoveries_max = recoveries_wanted(usual.recoveries_max),
+                                .one_of = wanted.empty() && !wants_all() ? usual.one_of : 1};
   begin_watch();
   Totals totals;
   // Sanitizers make every step dear: one scenario of so many, another one with another seed.
   for (std::size_t i = options.seed % test::scale_down; i < scenarios.size(); i += test::scale_down) {
-    if (scenarios[i].name.find(wanted) == std::string::npos) {
+    const auto& name = scenarios[i].name;
+    if (name.find(wanted) == std::string::npos || number_of(name, options.seed) % options.one_of != 0) {
       continue;
     }
     if (const auto wrong = stepkill(scenarios[i], options, totals); !wrong.empty()) {

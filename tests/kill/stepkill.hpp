@@ -22,6 +22,7 @@ struct StepkillOptions {
   std::uint64_t seed = 1;
   // For one scenario. Where there are more images than that, those whose recovery is stepped are drawn by the seed.
   std::uint64_t recoveries_max = 1'000;
+  std::uint64_t one_of = 1; // so many scenarios was tried
   // An operation or recovery of more instructions than this never ends.
   std::uint64_t instructions_max = 1'000'000;
 };
@@ -34,9 +35,15 @@ struct StepkillOptions {
 // What was done, for a person and for programs. Answers the exit code: it is a failure when that was nothing.
 int report(const char* program, const Totals& totals, const StepkillOptions& options);
 
-// A whole program: all scenarios, or those whose name contains the first argument. Prints what was done; answers the
-// exit code, 77 when nobody may be stepped here.
+// How much of a program a test run does; with RINGFLEET_STEPKILL=all it does everything.
+struct Usual {
+  std::uint64_t recoveries_max = 1'000; // for one scenario
+  std::uint64_t one_of = 1;             // so many scenarios is tried, drawn by the seed
+};
+
+// A whole program: its scenarios, or all those whose name contains the first argument. Prints what was done; answers
+// the exit code, 77 when nobody may be stepped here.
 int stepkill_main(int argc, char** argv, const char* program, const std::vector<Scenario>& scenarios,
-                  std::uint64_t recoveries_max = 1'000);
+                  const Usual& usual = {});
 
 } // namespace ringfleet::kill

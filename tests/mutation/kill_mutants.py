@@ -16,6 +16,7 @@ def attach_kills(scenario, *linked):
 
 
 frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
+shared_frame_kills = Proof("tests/kill/stepkill_shared_frame", ("shared_frame_stepkill.cpp", *stepkill), is_doctest=False)
 call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
 counter_kills = Proof("tests/kill/stepkill_counter", ("counter_stepkill.cpp", *stepkill), is_doctest=False)
 flips = ("flip.cpp", "intrusion.cpp", "watchdog.cpp")
@@ -102,6 +103,45 @@ KILLED = [
            "  void cancel_loan(std::uint64_t ticket) noexcept { options_.arena->give_up(ticket); }",
            "  void cancel_loan(std::uint64_t ticket) noexcept { (void)commit_loan(ticket, 0, 1, {}, 0); }",
            shared_loan_kills),
+    # Where there is no room.
+    Mutant("kill.claim_in_a_full_ring", "check", "ring/sequencer.hpp",
+           "      look_at_gates();\n      if (is_before(free_until_, needed)) {\n        return false;\n      }\n    }\n"
+           "    const auto wanted", "      look_at_gates();\n    }\n    const auto wanted", ring_kills),
+    Mutant("kill.shared_claim_in_a_full_ring", "value", "ring/shared_room.hpp",
+           "gate != no_reader ? gate : first_unfinished<A>(lines_);",
+           "gate != no_reader ? gate + 1 : first_unfinished<A>(lines_);",
+           Proof("tests/kill/stepkill_shared_ring", ("shared_ring_stepkill.cpp", *stepkill), is_doctest=False,
+                 arguments=("publish, 8 of",))),
+    Mutant("kill.room_over_an_unfinished_claim", "check", "ring/shared_room.hpp",
+           "gate != no_reader ? gate : first_unfinished<A>(lines_);", "gate != no_reader ? gate : end;", shared_kills),
+    Mutant("kill.staged_stays_hidden_in_a_full_ring", "help", "frame/claim_window.hpp",
+           "      flush(); // what is staged may be what the readers wait for\n", "", frame_kills),
+    Mutant("kill.item_beyond_the_file", "check", "counter/counter_protocol.hpp",
+           "  if (allocated == capacity) {", "  if (allocated > capacity) {", counter_kills),
+    # Behind several dead claims.
+    Mutant("kill.repair_ends_at_the_first", "check", "ring/shared_claims.hpp",
+           "      aborted += A::compare_exchange(lines.descriptor(claim.begin), expected, descriptor_of(claim, lap));\n"
+           "      A::step(\"shared.repaired\");\n",
+           "      aborted += A::compare_exchange(lines.descriptor(claim.begin), expected, descriptor_of(claim, lap));\n"
+           "      A::step(\"shared.repaired\");\n      break;\n", shared_kills),
+    Mutant("kill.first_of_the_dead_repaired", "check", "ring/shared_owners.hpp",
+           "      release_owner<A>(lines, owner, holder);\n    }\n  }\n  return aborted;",
+           "      release_owner<A>(lines, owner, holder);\n      break;\n    }\n  }\n  return aborted;",
+           shared_reader_kills),
+    # Frames of many writers.
+    Mutant("kill.shared_no_padding_at_the_wrap", "check", "ring/shared_sequencer.hpp",
+           "    return is_contiguous ? std::min(count, capacity_ - (position & (capacity_ - 1))) : count;",
+           "    return count;", shared_frame_kills),
+    Mutant("kill.rest_of_a_claim_not_padded", "value", "frame/shared_claim.hpp",
+           "      store_header<A>(block(position), padding_header(position, blocks));\n", "", shared_frame_kills),
+    Mutant("kill.claim_given_up_is_published", "value", "frame/shared_claim.hpp",
+           "noexcept { producer_.abort(first, reserved); }", "noexcept { producer_.publish(first, reserved); }",
+           shared_frame_kills),
+    Mutant("kill.half_a_message_keeps_its_buffer", "check", "frame/reassembler.cpp",
+           "    if (assembly.state == State::filling && (chosen == nullptr ||",
+           "    if (false && (chosen == nullptr ||",
+           Proof("tests/kill/stepkill_shared_frame", ("shared_frame_stepkill.cpp", *stepkill),
+                 ("frame/reassembler.cpp",), is_doctest=False, arguments=("piece by piece",))),
     # Rings that are files.
     Mutant("kill.ring_appears_before_its_members", "swap", "ring/detail/new_ring.cpp",
            "    parts->member_segment = members.appear();\n    appeared.push_back(members_part);\n"

@@ -97,6 +97,20 @@ TEST_CASE("lock: assigning over a live owner releases what it held") {
   CHECK(FileLock::state_hint(directory / "b") == FileLock::State::held);
 }
 
+TEST_CASE("lock: its holder can tell that its file was removed or replaced") { // fault 31
+  test::ScratchDirectory directory;
+  const auto path = directory / "lock";
+  const auto held = FileLock::try_acquire(path);
+  REQUIRE(held);
+  CHECK(held->is_in_place());
+  REQUIRE(::unlink(path.c_str()) == 0);
+  CHECK_FALSE(held->is_in_place());
+  const auto other = FileLock::try_acquire(path);
+  CHECK(other);
+  CHECK(other->is_in_place());
+  CHECK_FALSE(held->is_in_place());
+}
+
 TEST_CASE("lock: a link planted in its place is refused") {
   test::ScratchDirectory directory;
   REQUIRE(::symlink("/tmp/ringfleet-never-created", (directory / "lock").c_str()) == 0);

@@ -3,6 +3,8 @@
 // Which fleets of this user there are: the ones that run, and what dead ones left in the runtime directory. A fleet
 // runs as long as the kernel says that its lock is held; nothing here trusts a file's age or a pid.
 
+#include "ringfleet/os/file_lock.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +19,19 @@ namespace ringfleet::fleet {
 // Removes counter files and control socket that a dead scheduler left. False, and nothing done, when it runs or there
 // is nothing.
 bool clear_dead_fleet(std::string_view name);
-// Removes what dead programs with a private fleet left.
-void clear_dead_private_fleets();
 
-inline constexpr std::string_view private_prefix = "private-";
+// The place of a fleet without a chosen name. The lock is removed last, so that a folder without one is empty: its
+// maker has not come further, or did not come further when it was removed.
+struct PrivateFleet {
+  std::string name;
+  std::string directory;
+  os::FileLock lock;
+};
+// Of a name of this process' own.
+[[nodiscard]] PrivateFleet make_private_fleet();
+// By the holder of its lock.
+void remove_private_fleet(const std::string& directory);
+// Removes what dead programs with a private fleet left. What cannot be removed stays for the next one.
+void clear_dead_private_fleets();
 
 } // namespace ringfleet::fleet

@@ -84,6 +84,13 @@ void FileLock::share(std::string_view note) {
   leave_note(note);
 }
 
+bool FileLock::is_in_place() const {
+  struct stat held{};
+  struct stat there{};
+  return ::fstat(lease_.get(), &held) == 0 && ::lstat(path_.c_str(), &there) == 0 && held.st_dev == there.st_dev &&
+         held.st_ino == there.st_ino;
+}
+
 void FileLock::leave_note(std::string_view note) const {
   if (detail::retry([&] { return ::ftruncate(lease_.get(), 0); }) != 0) {
     throw Error::from_errno(fmt::format("lock '{}'", path_), errno);

@@ -28,6 +28,8 @@ public:
   // Exclusive becomes shared in one step, without a moment in which nobody holds it. Then the note is written again, so
   // that whoever watches the file learns of it.
   void share(std::string_view note = {});
+  // False when somebody has removed the file since, or put another in its place: who comes next will not see this lock.
+  [[nodiscard]] bool is_in_place() const;
 
   // Takes no lock and leaves no trace. The answer may be outdated when it arrives.
   [[nodiscard]] static State state_hint(const std::string& path);

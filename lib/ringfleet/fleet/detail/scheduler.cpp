@@ -1,7 +1,6 @@
 #include "ringfleet/fleet/detail/scheduler.hpp"
 
 #include "ringfleet/base/error.hpp"
-#include "ringfleet/base/process_word.hpp"
 #include "ringfleet/base/version.hpp"
 #include "ringfleet/fleet/detail/runner_path.hpp"
 #include "ringfleet/fleet/detail/status_json.hpp"
@@ -23,11 +22,6 @@ namespace {
 
 memory::SegmentSpec route_spec() {
   return {memory::SegmentKind::route, sizeof(RouteLayout), 1, route_fingerprint};
-}
-
-std::string private_name() {
-  static ProcessWord<std::uint32_t> count;
-  return fmt::format("{}{}-{}", private_prefix, getpid(), count.add(1));
 }
 
 void print_log_line(const LogLine& line) {
@@ -76,8 +70,13 @@ Scheduler::~Scheduler() {
 // Takes the fleet's name and clears what a dead predecessor left under it.
 void Scheduler::prepare_directory() {
   if (name_.empty()) {
-    name_ = private_name();
+    PrivateFleet own = make_private_fleet();
+    name_ = std::move(own.name);
+    directory_ = std::move(own.directory);
+    lock_ = std::move(own.lock);
     private_ = true;
+    clear_dead_private_fleets();
+    return;
   }
   directory_ = os::create_fleet_directory(name_);
   const std::string lock_path = directory_ + "/lock";
@@ -197,7 +196,7 @@ void Scheduler::stop() noexcept {
   counters_.reset();
   if (lock_) {
     try {
-      os::remove_tree(private_ ? directory_ : counter::counter_directory(directory_));
+      private_ ? remove_private_fleet(directory_) : os::remove_tree(counter::counter_directory(directory_));
     } catch (const Error& error) {
       // Whoever takes the name next clears it, as after a crash.
       if (options_.on_event) {

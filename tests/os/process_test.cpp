@@ -1,3 +1,4 @@
+#include "chosen_pid.hpp"
 #include "forked_child.hpp"
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/os/child_process.hpp"
@@ -165,6 +166,26 @@ TEST_CASE("process: a pid with another start time is somebody else") {
   CHECK(liveness_of(identity) == Liveness::alive);
   ++identity.start_time_ticks;
   CHECK(liveness_of(identity) == Liveness::absent);
+}
+
+TEST_CASE("process: one that has got the pid of a dead one is not taken for it, and gets no signal for it (pid used "
+          "again)") { // fault 34
+  const pid_t pid = test::fork_child([] { return ::pause(); });
+  const auto gone = identity_of(pid);
+  REQUIRE(gone);
+  const auto pidfd = open_pidfd(pid);
+  ::kill(pid, SIGKILL);
+  test::wait_for_child(pid);
+  const test::Stranger stranger(*gone);
+  if (!stranger) {
+    return;
+  }
+  CHECK(stranger.pid() == pid);
+  CHECK(liveness_of(*gone) == Liveness::absent);
+  CHECK(is_dead(pidfd));
+  CHECK_FALSE(send_signal(pidfd, SIGKILL));
+  CHECK(liveness_of(*identity_of(pid)) == Liveness::alive);
+  CHECK_FALSE(is_dead(open_pidfd(pid)));
 }
 
 TEST_CASE("process: one that /proc hides is not taken for dead (hidepid, another user)") {

@@ -1,5 +1,6 @@
 // Who has joined a ring: lines, ids, deaths. Real processes are killed. (T8, T11)
 
+#include "../os/chosen_pid.hpp"
 #include "members_fixture.hpp"
 
 #include "ringfleet/ring/owner_watch.hpp"
@@ -115,6 +116,27 @@ TEST_CASE("members: one that died before the owner looked is cleared by the look
   CHECK(owning.members.list().empty()); // a stranger's line is not kept
 }
 
+TEST_CASE(
+    "members: a stranger that has got the pid of a dead reader does not keep its line or its id (pid used again)") {
+  ScratchRing scratch(memory::Backing::shm); // fault 34
+  Owning owning(scratch.place());
+  ChildWord word;
+  const auto pid = joining_child(scratch.place(), "risk", 0, word, 1);
+  REQUIRE(word.wait_for(1));
+  const auto gone = os::identity_of(pid);
+  REQUIRE(gone);
+  kill_child(pid);
+  const ringfleet::test::Stranger stranger(*gone);
+  if (!stranger) {
+    return;
+  }
+  owning.members.scan();
+  const auto dead = owning.members.take_obituaries();
+  REQUIRE(dead.size() == 1);
+  CHECK(dead[0].pid == static_cast<std::uint32_t>(stranger.pid()));
+  CHECK(error_of([&] { (void)Membership::join(owning.space.share(), {.id = "risk"}, soon()); }) == ErrorCode{});
+}
+
 TEST_CASE("members: 64 processes join, are killed in any order, and no line is lost") { // T8
   ScratchRing scratch(memory::Backing::shm);
   auto spec = ticks_at(scratch.place());
@@ -189,6 +211,31 @@ TEST_CASE("owner watch: a killed producer is detached, its successor is the next
   CHECK(watch.wait(soon()) == Production::running);
   CHECK(watch.generation() == 2);
   kill_child(pid);
+}
+
+TEST_CASE("owner watch: a stranger that has got the pid of a dead producer does not own its ring (pid used again)") {
+  ScratchRing scratch(memory::Backing::shm); // fault 34
+  ChildWord word;
+  const auto pid = fork_child([&] {
+    const auto owner = RingSpace::create(ticks_at(scratch.place()));
+    word.set(1);
+    ::pause();
+    return 0;
+  });
+  REQUIRE(word.wait_for(1));
+  const auto space = RingSpace::attach(scratch.place(), ticks());
+  const auto gone = os::identity_of(pid);
+  REQUIRE(gone);
+  kill_child(pid);
+  const ringfleet::test::Stranger stranger(*gone);
+  if (!stranger) {
+    return;
+  }
+  memory::Obituary obituary;
+  memory::Watcher watcher(obituary);
+  OwnerWatch watch(space, watcher, obituary);
+  CHECK(watch.look() == Production::detached);
+  CHECK(RingSpace::create(ticks_at(scratch.place())).owner().generation == 2);
 }
 
 TEST_CASE("owner watch: a reader waits for a producer that comes later, and learns that its ring was replaced") {

@@ -163,7 +163,7 @@ TEST_CASE("fate: calls are exact where positions pass 2^32 and 2^63") {
   }
 }
 
-// fault 3
+// fault 20
 TEST_CASE("fate: an implausible announcement makes the whole lane started") {
   struct Wrong {
     std::string what;

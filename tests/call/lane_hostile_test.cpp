@@ -99,7 +99,7 @@ std::vector<std::size_t> reply_header_words() {
 
 } // namespace
 
-// fault 3
+// fault 20
 TEST_CASE("lane: no single flipped bit of a reply makes a caller read outside the lane") {
   for (const std::uint64_t bytes : {std::uint64_t{24}, std::uint64_t{1'000}}) {
     std::array<int, 3> seen{}; // replied, bad_reply, pending
@@ -133,7 +133,7 @@ TEST_CASE("lane: no single flipped bit of a reply makes a caller read outside th
   }
 }
 
-// fault 3
+// fault 20
 TEST_CASE("lane: requests that lie outside of the lane are refused one after the other, and the honest one behind them "
           "is taken") {
   struct Place {
@@ -165,7 +165,7 @@ TEST_CASE("lane: requests that lie outside of the lane are refused one after the
   }
 }
 
-// fault 3
+// faults 20, 21
 TEST_CASE("lane: a runner that scribbles over its replies costs bad or late replies, nothing else") {
   const auto seed = ringfleet::test::seed_or(11);
   MESSAGE("seed ", seed);
@@ -220,7 +220,7 @@ TEST_CASE("lane: a runner that scribbles over its replies costs bad or late repl
   MESSAGE(replied, " replied, ", bad, " bad, ", late, " late, ", refused, " lanes stuck or closed");
 }
 
-// fault 3
+// fault 20
 TEST_CASE("lane: a runner that stamps a reply and takes the stamp back keeps no caller past its deadline") {
   std::uint64_t full = 0;
   std::uint64_t started = 0;
@@ -279,7 +279,7 @@ TEST_CASE("lane: a runner's memory full of garbage is refused, whatever is asked
   }
 }
 
-// fault 3, seen from the runner
+// fault 20, seen from the runner
 TEST_CASE("lane: no single flipped bit of a request makes a runner read outside the lane") {
   for (const std::uint64_t bytes : {std::uint64_t{24}, std::uint64_t{1'000}}) {
     std::uint64_t refused = 0;
@@ -301,7 +301,7 @@ TEST_CASE("lane: no single flipped bit of a request makes a runner read outside 
   }
 }
 
-// fault 3, seen from the runner
+// faults 20, 21, seen from the runner
 TEST_CASE("lane: a client that scribbles over its requests is answered or refused, and never read outside its lane") {
   const auto seed = ringfleet::test::seed_or(13);
   MESSAGE("seed ", seed);

@@ -257,7 +257,7 @@ TEST_CASE("channel: a buffer that is full with nobody there says so instead of w
   CHECK(out.publish(tick(0)) == PublishResult::no_readers);
 }
 
-TEST_CASE("channel: a required reader that stands still is lagging, then missed, then evicted; it is told") { // T11
+TEST_CASE("channel: a required reader that stands still is lagging, then missed, then evicted; it is told") { // T11, fault 38
   const ScratchChannel channel;
   PublisherOptions options = small_ring();
   options.required.ids = {"risk"};
@@ -276,7 +276,7 @@ TEST_CASE("channel: a required reader that stands still is lagging, then missed,
   CHECK(in.poll([](const Tick&) {}).ended == frame::ReadResult::evicted);
 }
 
-TEST_CASE("channel: with the action `fail` nothing is published while a required reader is missed") { // T11
+TEST_CASE("channel: with the action `fail` nothing is published while a required reader is missed") { // T11, fault 38
   const ScratchChannel channel;
   PublisherOptions options = small_ring();
   options.required.ids = {"risk"};

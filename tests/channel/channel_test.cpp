@@ -110,7 +110,7 @@ TEST_CASE("channel: a newcomer begins at latest, at oldest, or where it says") {
   CHECK(text.find("position 1000") != std::string::npos);
 }
 
-TEST_CASE("channel: a full ring refuses at once, or waits until the reader has read") {
+TEST_CASE("channel: a full ring refuses at once, or waits until the reader has read") { // fault 38
   const ScratchChannel channel;
   Publisher<Tick> out(channel.place(), small_ring());
   Subscriber<Tick> in(channel.place());

@@ -20,7 +20,7 @@ void push(Producer<std::uint64_t>& producer, std::uint64_t begin, std::uint64_t 
 } // namespace
 
 // T9
-TEST_CASE("lossy: a reader that keeps up gets everything, one that is lapped is told how much it lost") {
+TEST_CASE("lossy: a reader that keeps up gets everything, one that is lapped is told how much it lost") { // fault 38
   TestRing<std::uint64_t> ring(16);
   Producer<std::uint64_t> producer(ring.memory(), parks);
   auto reader = Numbers::join(ring.memory(), 0, {}, parks);

@@ -60,7 +60,7 @@ TEST_CASE("ring: positions near 2^31, 2^32 and 2^63 are ordinary (fault 39)") {
   }
 }
 
-TEST_CASE("ring: a full ring refuses, and one release makes room for one") {
+TEST_CASE("ring: a full ring refuses, and one release makes room for one") { // fault 38
   TestRing<std::uint64_t> ring(4);
   auto reader = Reader<std::uint64_t>::join(ring.memory(), 0, {}, parks);
   Producer<std::uint64_t> producer(ring.memory(), parks);
@@ -103,7 +103,7 @@ TEST_CASE("ring: a reader joins at latest, on a line of its own, and stops gatin
   CHECK(Reader<std::uint64_t>::join(ring.memory(), 2, {}, parks)->position() == 15);
 }
 
-TEST_CASE("ring: a producer that waits for a reader goes on when the reader leaves") {
+TEST_CASE("ring: a producer that waits for a reader goes on when the reader leaves") { // fault 38
   for (int round = 0; round < 200 / static_cast<int>(scale_down); ++round) {
     TestRing<std::uint64_t> ring(1);
     auto reader = Reader<std::uint64_t>::join(ring.memory(), 0, {}, parks);

@@ -44,7 +44,7 @@ void skip(NumberProducer& producer, std::uint64_t length) {
 
 } // namespace
 
-TEST_CASE("shared_lossy: a reader that keeps up gets everything, one that is lapped is told how much it lost") {
+TEST_CASE("shared_lossy: a reader that keeps up gets everything, one that is lapped is told how much it lost") { // fault 38
   Ring ring(16);
   auto a = ring.producer();
   auto b = ring.producer();

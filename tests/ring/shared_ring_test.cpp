@@ -116,7 +116,7 @@ TEST_CASE("shared_ring: positions near 2^31, 2^32, 2^42 and 2^63 are ordinary (f
   }
 }
 
-TEST_CASE("shared_ring: a full ring refuses, and a claim is released as a whole") {
+TEST_CASE("shared_ring: a full ring refuses, and a claim is released as a whole") { // fault 38
   SharedTestRing<std::uint64_t> ring(4);
   auto reader = ring.reader(0);
   auto producer = ring.producer();

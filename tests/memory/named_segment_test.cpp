@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -50,6 +51,38 @@ int on_small_tmpfs(const std::string& directory, const char* options, Work&& wor
            return work();
          })
       .code;
+}
+
+// What of this process' mapping of the file lies in transparent huge pages.
+std::uint64_t huge_bytes_mapped(const std::string& path) {
+  std::ifstream smaps("/proc/self/smaps");
+  bool is_of_file = false;
+  std::uint64_t kibibytes = 0;
+  for (std::string line; std::getline(smaps, line);) {
+    if (line.find(" kB") == std::string::npos && line.rfind("VmFlags", 0) != 0) {
+      is_of_file = line.find(path) != std::string::npos;
+    } else if (is_of_file && line.rfind("ShmemPmdMapped:", 0) == 0) {
+      kibibytes += std::stoull(line.substr(line.find(':') + 1));
+    }
+  }
+  return kibibytes * 1'024;
+}
+
+// Asked without the library: does the kernel join reserved pages of this tmpfs (MADV_COLLAPSE, Linux 6.1)?
+bool has_huge_pages_free(const std::string& path) {
+  constexpr std::size_t bytes = 8U << 20;
+  constexpr int madv_collapse = 25;
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file == -1 || ::posix_fallocate(file, 0, bytes) != 0) {
+    return false;
+  }
+  void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  const bool is_joined = memory != MAP_FAILED && ::madvise(memory, bytes, MADV_HUGEPAGE) == 0 &&
+                         ::madvise(memory, bytes, madv_collapse) == 0 && huge_bytes_mapped(path) != 0;
+  ::munmap(memory, bytes);
+  ::close(file);
+  ::unlink(path.c_str());
+  return is_joined;
 }
 
 bool is_empty_directory(const std::string& path) {
@@ -193,11 +226,9 @@ TEST_CASE("segment options: huge pages are used or refused with what to do, neve
   const auto path = "/dev/shm/ringfleet-test-huge-" + std::to_string(::getpid());
   const auto in_shm = error_of([&] { (void)create(path, {.mapping = {.huge_pages = true}}); }, &text);
   ::unlink(path.c_str());
-  if (os::has_transparent_huge_shared_memory()) {
-    CHECK(in_shm == ErrorCode{});
-  } else {
+  if (in_shm != ErrorCode{}) {
     CHECK(in_shm == ErrorCode::wrong_state);
-    CHECK(contains(text, "shmem_enabled"));
+    CHECK(contains(text, "huge=advise"));
   }
   const auto anonymous = error_of([] { (void)create_anonymous_segment("test", spec, true); }, &text);
   if (anonymous != ErrorCode{}) {
@@ -205,6 +236,33 @@ TEST_CASE("segment options: huge pages are used or refused with what to do, neve
     CHECK(contains(text, "vm.nr_hugepages"));
     MESSAGE("SKIPPED: no pool of huge pages here");
   }
+}
+
+TEST_CASE(
+    "segment options: a file lies in huge pages where its tmpfs has them, whatever is said of memory files") { // T17
+  constexpr SegmentSpec large{.kind = SegmentKind::ring, .body_bytes = 8U << 20, .generation = 3, .fingerprint = 77};
+  const SegmentOptions wishes{.mapping = {.huge_pages = true}};
+  test::ScratchDirectory directory;
+  const auto path = directory / "ring";
+  const auto with = on_small_tmpfs(directory.path(), "size=64M,huge=advise", [&] {
+    if (!has_huge_pages_free(directory / "probe")) {
+      return 78;
+    }
+    const auto segment = HiddenSegment(path, large, wishes).appear();
+    return huge_bytes_mapped(path) != 0 ? 0 : 1;
+  });
+  if (with == 77 || with == 78) {
+    MESSAGE("SKIPPED: this user may not mount a tmpfs, or this kernel has no huge pages for it");
+    return;
+  }
+  CHECK(with == 0);
+  const auto without = on_small_tmpfs(directory.path(), "size=64M,huge=never", [&] {
+    std::string text;
+    const auto error = error_of([&] { (void)create(path, wishes); }, &text);
+    return error == ErrorCode::wrong_state && contains(text, "huge=advise") && is_empty_directory(directory.path()) ? 0
+                                                                                                                    : 1;
+  });
+  CHECK(without == 0);
 }
 
 TEST_CASE("segment options: a segment of huge pages is rounded up to whole ones, and attached as it is") { // T17

@@ -7,13 +7,16 @@
 
 #include <array>
 #include <cerrno>
+#include <sstream>
 #include <string>
 
 #include <fmt/format.h>
 
 #include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -23,11 +26,13 @@ namespace {
 // Linux 5.14; from <linux/mempolicy.h> and newer <sys/mman.h>.
 constexpr int madv_populate_read = 22;
 constexpr int madv_populate_write = 23;
+constexpr int madv_collapse = 25; // Linux 6.1
 constexpr int mpol_bind = 2;
 constexpr unsigned mpol_mf_strict = 1U << 0;
 constexpr unsigned mpol_mf_move = 1U << 1;
 
 constexpr std::uint32_t numa_nodes_max = 1'024;
+constexpr std::uint64_t mount_table_bytes_max = 4U << 20;
 
 void bind_to_node(void* address, std::size_t bytes, std::uint32_t node, const std::string& what) {
   const auto path = fmt::format("/sys/devices/system/node/node{}", node);
@@ -58,6 +63,38 @@ struct statfs file_system_of(int fd, std::string_view name) {
   return status;
 }
 
+constexpr const char* shmem_enabled = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
+
+// "always within_size [advise] never deny force": the one in force stands in brackets. No such file: no such kernel.
+std::string shared_memory_setting() {
+  if (::access(shmem_enabled, R_OK) != 0) {
+    return "never";
+  }
+  const auto text = read_text_file(shmem_enabled, page_bytes, "huge page setting");
+  const auto begin = text.find('[');
+  const auto end = text.find(']');
+  return begin < end && end != std::string::npos ? text.substr(begin + 1, end - begin - 1) : "never";
+}
+
+// The line of /proc/self/mountinfo of the file's tmpfs. Empty for memory files: the mount that they lie on is the
+// kernel's own.
+std::string mount_of(int fd, std::string_view name) {
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) {
+    throw Error::from_errno(fmt::format("look up the file system of '{}'", name), errno);
+  }
+  const auto device = fmt::format(" {}:{} ", major(status.st_dev), minor(status.st_dev));
+  std::istringstream mounts(read_text_file("/proc/self/mountinfo", mount_table_bytes_max, "table of mounts"));
+  for (std::string line; std::getline(mounts, line);) {
+    // "36 35 0:27 / /dev/shm rw,relatime - tmpfs tmpfs rw,size=…,huge=advise"
+    const auto place = line.find(device);
+    if (place != std::string::npos && place < line.find('/')) {
+      return line;
+    }
+  }
+  return {};
+}
+
 // MADV_HUGEPAGE is accepted everywhere and ignored where it cannot work, so the conditions are looked up.
 void ask_for_huge_pages(int fd, void* address, std::size_t bytes, const std::string& what) {
   const auto type = file_system_of(fd, what).f_type;
@@ -68,13 +105,21 @@ void ask_for_huge_pages(int fd, void* address, std::size_t bytes, const std::str
   if (type != TMPFS_MAGIC) {
     throw Error(ErrorCode::wrong_state, what + ": its file system has no huge pages", advice);
   }
-  if (!has_transparent_huge_shared_memory()) {
-    throw Error(ErrorCode::wrong_state, what + ": this kernel keeps shared memory out of huge pages",
-                "set /sys/kernel/mm/transparent_hugepage/shmem_enabled to advise, or leave out huge pages");
+  if (!has_transparent_huge_pages(fd, what)) {
+    const bool is_mounted = !mount_of(fd, what).empty();
+    throw Error(ErrorCode::wrong_state,
+                what + (is_mounted ? ": its tmpfs is mounted without huge pages"
+                                   : ": this kernel keeps shared memory out of huge pages"),
+                is_mounted ? std::string("mount it with huge=advise (mount -o remount,huge=advise /dev/shm), or leave "
+                                         "out huge pages")
+                           : fmt::format("set {} to advise, or leave out huge pages", shmem_enabled));
   }
   if (::madvise(address, bytes, MADV_HUGEPAGE) != 0) {
     throw Error::from_errno(what + ": ask for huge pages", errno, advice);
   }
+  // A file's memory was reserved, in small pages, before anybody could ask. Where this kernel cannot join them now, for
+  // its age or for want of a free huge page, its khugepaged does so some time later.
+  (void)::madvise(address, bytes, madv_collapse);
 }
 
 void lock(const void* address, std::size_t bytes, const std::string& what) {
@@ -96,14 +141,21 @@ std::uint64_t huge_page_bytes_of(int fd, std::string_view name) {
 }
 
 bool has_transparent_huge_shared_memory() {
-  // "always within_size [advise] never deny force": the one in force stands in brackets. No such file: no such kernel.
-  constexpr const char* path = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
-  if (::access(path, R_OK) != 0) {
+  const auto setting = shared_memory_setting();
+  return setting != "never" && setting != "deny";
+}
+
+bool has_transparent_huge_pages(int fd, std::string_view name) {
+  if (file_system_of(fd, name).f_type != TMPFS_MAGIC) {
     return false;
   }
-  const auto text = read_text_file(path, page_bytes, "huge page setting");
-  return text.find('[') != std::string::npos && text.find("[never]") == std::string::npos &&
-         text.find("[deny]") == std::string::npos;
+  const auto setting = shared_memory_setting();
+  const auto mount = mount_of(fd, name);
+  if (mount.empty() || setting == "deny" || setting == "force") {
+    return setting != "never" && setting != "deny";
+  }
+  const auto said = mount.find("huge=");
+  return said != std::string::npos && mount.compare(said, 10, "huge=never") != 0;
 }
 
 void place_memory(int fd, std::span<const std::byte> memory, bool writable, const MappingOptions& options,

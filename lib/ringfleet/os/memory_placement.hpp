@@ -21,7 +21,9 @@ void place_memory(int fd, std::span<const std::byte> memory, bool writable, cons
 // 0. The size of such a file is a multiple of it, and write(2) does not work on it.
 [[nodiscard]] std::uint64_t huge_page_bytes_of(int fd, std::string_view name);
 
-// Does this kernel put shared memory into huge pages when asked to (shmem_enabled)?
+// Does this kernel put memory files into huge pages when asked to (shmem_enabled)?
 [[nodiscard]] bool has_transparent_huge_shared_memory();
+// The same of a file on a tmpfs, such as /dev/shm: there the mount says it (huge=). Of a file elsewhere: false.
+[[nodiscard]] bool has_transparent_huge_pages(int fd, std::string_view name);
 
 } // namespace ringfleet::os

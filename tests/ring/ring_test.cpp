@@ -1,4 +1,4 @@
-// RINGFLEET_TEST_ROUNDS: how many elements one reader gets.
+// RINGFLEET_TEST_ROUNDS: how many elements one reader gets from a ring of 1,024.
 
 #include "../seed.hpp"
 #include "ring_fixture.hpp"
@@ -40,11 +40,11 @@ void check_completeness(unsigned readers, std::uint64_t batch, std::size_t capac
 
 // T1
 TEST_CASE("ring: every element arrives once and in order (1p1c)") {
-  const auto total = ringfleet::test::rounds_or(300'000 / scale_down);
   for (const auto& options : {parks, spins}) {
-    check_completeness(1, 1, 64, options, total);
-    check_completeness(1, 7, 64, options, total);
+    check_completeness(1, 1, 64, options, 300'000 / scale_down);
+    check_completeness(1, 7, 64, options, 300'000 / scale_down);
   }
+  check_completeness(1, 16, 1'024, parks, ringfleet::test::rounds_or(300'000 / scale_down));
   check_completeness(1, 1, 1, parks, 20'000 / scale_down);
 }
 

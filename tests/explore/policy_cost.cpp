@@ -1,19 +1,27 @@
-// The atomics policy costs nothing: the hot verbs of lanes and rings execute as many instructions as the same steps
-// written by hand with std::atomic_ref, without templates, classes or labels. A child executes both, and its parent
-// counts by single steps, so the numbers are exact and the same each time.
+// The atomics policy costs nothing: the hot verbs of lanes, rings, epochs and counters execute as many instructions as
+// the same steps written by hand with std::atomic_ref, without templates, classes or labels. A child executes both, and
+// its parent counts by single steps, so the numbers are exact and the same each time.
 
 #include "../kill/stepper.hpp"
 #include "ringfleet/call/lane_caller.hpp"
 #include "ringfleet/call/lane_server.hpp"
+#include "ringfleet/counter/counter.hpp"
+#include "ringfleet/fleet/epoch.hpp"
+#include "ringfleet/ring/lossy_sequencer.hpp"
 #include "ringfleet/ring/parking.hpp"
+#include "ringfleet/ring/reader_sequencer.hpp"
 #include "ringfleet/ring/ring_memory.hpp"
 #include "ringfleet/ring/sequence.hpp"
+#include "ringfleet/ring/shared_ring.hpp"
+#include "ringfleet/ring/shared_sequencer.hpp"
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -37,6 +45,25 @@ struct Caller {
   call::LaneShape shape;
   std::span<std::byte> client;
   std::span<const std::byte> runner;
+};
+
+// What a reader of a ring keeps, and one of many producers; what a client needs for an epoch.
+struct Reader {
+  const ring::ProducerLines* producer;
+  ring::ReaderLines* own;
+  const std::uint64_t* mark;
+  std::uint64_t capacity;
+  std::uint64_t position;
+  std::uint64_t incarnation;
+};
+struct SharedProducer {
+  std::span<std::uint64_t> descriptors;
+  std::uint64_t finished_end;
+  std::uint32_t owner;
+};
+struct Client {
+  fleet::EpochLine& line;
+  const fleet::RouteLayout& route;
 };
 
 template <class T>
@@ -141,6 +168,83 @@ std::uint64_t is_awaited_by_hand(void* flag, std::uint64_t position) {
   return word(as<std::uint64_t>(flag)).load(std::memory_order_relaxed) - position - 1 < 1;
 }
 
+std::uint64_t is_published(void* reader, std::uint64_t position) {
+  return as<ring::ReaderSequencer<>>(reader).is_published(position);
+}
+std::uint64_t is_published_by_hand(void* object, std::uint64_t position) {
+  return !ring::is_before(word(as<Reader>(object).producer->cursor.value).load(std::memory_order_acquire), position);
+}
+
+std::uint64_t release(void* reader, std::uint64_t count) {
+  return static_cast<std::uint64_t>(as<ring::ReaderSequencer<>>(reader).release(count));
+}
+std::uint64_t release_by_hand(void* object, std::uint64_t count) {
+  auto& reader = as<Reader>(object);
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (word(*reader.mark).load(std::memory_order_relaxed) == reader.incarnation) [[unlikely]] {
+    return static_cast<std::uint64_t>(ring::ReadResult::evicted);
+  }
+  reader.position += count;
+  word(reader.own->gate.value).store(reader.position, std::memory_order_release);
+  return static_cast<std::uint64_t>(ring::ReadResult::ok);
+}
+
+std::uint64_t check_copy(void* reader, std::uint64_t /*position*/) {
+  return as<ring::LossySequencer<>>(reader).check();
+}
+std::uint64_t check_copy_by_hand(void* object, std::uint64_t /*position*/) {
+  auto& reader = as<Reader>(object);
+  std::atomic_thread_fence(std::memory_order_acquire);
+  const auto limit = word(reader.producer->limit.value).load(std::memory_order_relaxed);
+  return !ring::is_before(reader.position, limit - reader.capacity);
+}
+
+std::uint64_t commit_shared(void* producer, std::uint64_t first) {
+  as<ring::SharedSequencer<>>(producer).commit(first, 1);
+  return 0;
+}
+std::uint64_t commit_shared_by_hand(void* object, std::uint64_t first) {
+  auto& producer = as<SharedProducer>(object);
+  const auto descriptor =
+      ring::descriptor_of({.begin = first, .length = 1, .owner = producer.owner, .fate = ring::Fate::committed},
+                          first >> std::countr_zero(producer.descriptors.size()));
+  word(producer.descriptors[first & (producer.descriptors.size() - 1)]).store(descriptor, std::memory_order_release);
+  producer.finished_end = first + 1;
+  return 0;
+}
+
+std::uint64_t be_in_epoch(void* client, std::uint64_t /*position*/) {
+  const fleet::EpochSection<> section(as<Client>(client).line, fleet::RouteReader<>(as<Client>(client).route));
+  return section.epoch();
+}
+std::uint64_t be_in_epoch_by_hand(void* object, std::uint64_t /*position*/) {
+  auto& line = as<Client>(object).line;
+  const auto& epoch = as<Client>(object).route.epoch;
+  auto seen = word(epoch).load(std::memory_order_acquire);
+  for (;;) {
+    word(line.inside).store(seen, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    const auto now = word(epoch).load(std::memory_order_acquire);
+    if (now == seen) {
+      break;
+    }
+    seen = now;
+  }
+  word(line.inside).store(0, std::memory_order_release);
+  return seen;
+}
+
+std::uint64_t count(void* counter, std::uint64_t amount) {
+  as<counter::Counter>(counter).add(amount);
+  return 0;
+}
+std::uint64_t count_by_hand(void* object, std::uint64_t amount) {
+  if (auto* item = as<counter::CounterItem*>(object); item != nullptr) {
+    word(item->value).store(word(item->value).load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  return 0;
+}
+
 constexpr std::array names = {"lane: publish a request",
                               "lane: look for the reply",
                               "lane: look for a request",
@@ -148,7 +252,13 @@ constexpr std::array names = {"lane: publish a request",
                               "lane: reply",
                               "lane: claim a slot",
                               "ring: publish",
-                              "park: is anybody asleep?"};
+                              "park: is anybody asleep?",
+                              "reader: is it published?",
+                              "reader: release",
+                              "lossy: check a copy",
+                              "shared ring: commit",
+                              "epoch: enter and leave",
+                              "counter: add"};
 
 [[gnu::noinline]] void execute(Verb verb, void* object) {
   kill::mark();
@@ -157,6 +267,43 @@ constexpr std::array names = {"lane: publish a request",
 }
 
 // In the child.
+void execute_readers() {
+  ring::ProducerLines producer{};
+  std::array<std::uint64_t, 2> evicted{};
+  ring::Sequence joins{};
+  std::array<ring::ReaderLines, 2> lines{};
+  const ring::RingLines memory{&producer, evicted, &joins, lines, 16};
+  ring::format_ring(memory);
+  auto reader = *ring::ReaderSequencer<>::join(memory, 0);
+  auto lossy = *ring::LossySequencer<>::watch(memory);
+  Reader by_hand{&producer, &lines[1], &evicted[1], 16, 0, 1};
+  execute(is_published, &reader), execute(is_published_by_hand, &by_hand);
+  execute(release, &reader), execute(release_by_hand, &by_hand);
+  execute(check_copy, &lossy), execute(check_copy_by_hand, &by_hand);
+}
+void execute_others() {
+  const auto shared = std::make_unique<ring::SharedLines>();
+  const auto owners = std::make_unique<ring::OwnerTable>();
+  std::array<std::uint64_t, 16> descriptors{};
+  std::array<std::uint64_t, 2> evicted{};
+  ring::Sequence joins{};
+  std::array<ring::ReaderLines, 2> lines{};
+  const ring::SharedRingLines memory{shared.get(), owners.get(), descriptors, evicted, &joins, lines};
+  ring::format_ring(memory);
+  ring::SharedSequencer<> producer(memory, 1);
+  SharedProducer producer_by_hand{descriptors, 0, 1};
+  execute(commit_shared, &producer), execute(commit_shared_by_hand, &producer_by_hand);
+
+  fleet::EpochLine line{};
+  const auto route = std::make_unique<fleet::RouteLayout>();
+  Client client{line, *route};
+  execute(be_in_epoch, &client), execute(be_in_epoch_by_hand, &client);
+
+  counter::CounterItem item{};
+  counter::Counter handle(item);
+  counter::CounterItem* item_by_hand = &item;
+  execute(count, &handle), execute(count_by_hand, &item_by_hand);
+}
 [[noreturn]] void execute_all() {
   std::vector<std::byte> requests(call::client_body_bytes(shape));
   std::vector<std::byte> replies(call::runner_body_bytes(shape));
@@ -175,6 +322,8 @@ constexpr std::array names = {"lane: publish a request",
   execute(claim, &slots[0]), execute(claim_by_hand, &slots[1]);
   execute(publish, &cursor), execute(publish_by_hand, &cursor);
   execute(is_awaited, &flag), execute(is_awaited_by_hand, &flag);
+  execute_readers();
+  execute_others();
   ::_exit(0);
 }
 

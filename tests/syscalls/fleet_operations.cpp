@@ -68,7 +68,7 @@ protected:
   std::unique_ptr<Fleet> fleet_;
 };
 
-class Load final : public WithFleet {
+class Load : public WithFleet {
 public:
   using WithFleet::WithFleet;
   // Also takes out again what it loaded; what a disturbed act left half way is taken out first.
@@ -76,11 +76,12 @@ public:
     if (is_loaded()) {
       fleet_->unload("second");
     }
-    fleet_->load(echo("second"));
+    fleet_->load(module());
     fleet_->unload("second");
   }
 
 private:
+  [[nodiscard]] virtual fleet::ModuleSpec module() const { return echo("second"); }
   [[nodiscard]] bool is_loaded() const {
     for (const auto& module : fleet_->status().modules) {
       if (module.id == "second") {
@@ -88,6 +89,20 @@ private:
       }
     }
     return false;
+  }
+};
+
+// The same, of a module whose runner may take only so much of the machine.
+class LoadWithLimits final : public Load {
+public:
+  using Load::Load;
+
+private:
+  [[nodiscard]] fleet::ModuleSpec module() const override {
+    auto limited = echo("second");
+    limited.memory_limit_bytes = 256ULL << 20;
+    limited.descriptor_limit = 64;
+    return limited;
   }
 };
 
@@ -133,6 +148,7 @@ std::map<std::string, MakeOperation> fleet_operations() {
   return {
       {"fleet-start-stop", [](const auto& here) { return std::make_unique<StartAndStop>(here); }},
       {"fleet-load", [](const auto& here) { return std::make_unique<Load>(here); }},
+      {"fleet-load-limits", [](const auto& here) { return std::make_unique<LoadWithLimits>(here); }},
       {"fleet-reload", [](const auto& here) { return std::make_unique<Reload>(here); }},
       {"fleet-call", [](const auto& here) { return std::make_unique<Call>(here); }},
       {"fleet-attach", [](const auto& here) { return std::make_unique<Attach>(here); }},

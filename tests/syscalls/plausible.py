@@ -19,6 +19,7 @@ ERRORS = {
     "clone3": ("ENOMEM", "EAGAIN"),
     "close_range": ("ENOMEM",),
     "connect": ("EINTR", "EPERM"),
+    "dup2": ("EMFILE", "ENOMEM"),
     "epoll_create1": NEW_DESCRIPTOR,
     "epoll_ctl": ("ENOMEM", "ENOSPC"),
     "epoll_pwait": ("EINTR",),
@@ -33,11 +34,13 @@ ERRORS = {
     "ftruncate": ("EINTR", "EPERM"),
     "futex_waitv": ("EINTR", "ENOMEM"),
     "getcwd": ("ENOMEM",),
+    "getdents64": ("ENOMEM",),
     "inotify_add_watch": ("ENOSPC", "ENOMEM"),
     "inotify_init1": NEW_DESCRIPTOR,
     "kill": ("EPERM",),
     "link": ("ENOSPC", "EPERM", "ENOMEM"),
     "linkat": ("ENOSPC", "EPERM", "ENOMEM"),
+    "listen": ("ENOMEM", "EPERM"),
     "madvise": ("ENOMEM",),
     "memfd_create": NEW_DESCRIPTOR,
     "mkdir": ("ENOSPC", "EPERM", "ENOMEM"),
@@ -51,9 +54,9 @@ ERRORS = {
     "prctl": ("EPERM",),
     "pread64": ("EINTR",),
     "pwrite64": ("ENOSPC", "EINTR"),
-    "read": ("EINTR",),
     "readlink": ("ENOMEM",),
     "recvmsg": ("EINTR", "ENOMEM"),
+    "rmdir": ("EPERM",),
     "rt_sigtimedwait": ("EINTR",),
     "sched_setaffinity": ("EPERM",),
     "sendmsg": ("EINTR", "ENOMEM"),
@@ -71,7 +74,7 @@ ERRORS = {
 }
 FCNTL = {0: ("EMFILE",), 1030: ("EMFILE",), 1031: ("EPERM",), 1033: ("EPERM",), 36: ("EINTR",), 37: ("EINTR",)}
 FUTEX_WAITS = (0, 9)
-REMOVALS = ("unlink", "unlinkat")
+REMOVALS = ("rmdir", "unlink", "unlinkat")
 O_CREAT = 0o100
 SO_PEERPIDFD = 77
 
@@ -116,6 +119,10 @@ def errors_of(place, arguments):
         return ("EINTR",) if second & 0x7F in FUTEX_WAITS else ()
     if call == "write":
         return ("EINTR",) if third == 8 else ("EINTR", "ENOSPC")  # eight bytes: an event counter, which has no space
+    if call == "read":
+        return ("EINTR",) if third == 8 else ("EINTR", "ENOMEM")
+    if call == "prlimit64":
+        return ("EPERM",) if third else ()  # without a new limit it only asks
     if call == "getsockopt":
         return ("EMFILE",) if third == SO_PEERPIDFD else ()
     return ERRORS.get(call, ())

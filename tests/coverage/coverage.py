@@ -188,6 +188,8 @@ def main():
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     profiles = build / "profiles"
+    if not arguments.no_run:
+        subprocess.run(["ninja", "-C", build, "build.ninja"], check=True, stdout=sys.stderr)  # or the list is of before
     tests = chosen_tests(build)
     if not arguments.no_run:
         run(build, tests, profiles)

@@ -4,14 +4,12 @@
 #include "space_fixture.hpp"
 
 #include "ringfleet/os/file.hpp"
-#include "ringfleet/os/file_lock.hpp"
 #include "ringfleet/ring/membership.hpp"
 #include "ringfleet/ring/ring_listing.hpp"
 #include "ringfleet/ring/ring_space_layout.hpp"
 
 #include <algorithm>
 #include <csignal>
-#include <filesystem>
 #include <set>
 
 #include <doctest/doctest.h>
@@ -120,53 +118,6 @@ TEST_CASE("ring listing: damage is named and can be removed") {
   CHECK(contains(found->problem, "but the file has 904 bytes"));
   remove_ring(scratch.place());
   CHECK(scratch.count_files() == 0);
-}
-
-TEST_CASE("ring listing: files of others in a directory are not mentioned") {
-  ScratchRing scratch(memory::Backing::file);
-  const auto file = os::create_file(scratch.directory() + "/letter.txt", 100);
-  const auto odd = os::create_file(scratch.directory() + "/a+b.new", 100);
-  CHECK(list_file_rings(scratch.directory()).empty());
-}
-
-TEST_CASE("ring listing: of what lies in a directory only rings are mentioned, and what was left of one") {
-  ScratchRing scratch(memory::Backing::file);
-  const auto short_file = os::create_file(scratch.directory() + "/short", 3);
-  std::filesystem::create_directory(scratch.directory() + "/folder");
-  const auto counters = memory::Segment::create_file(scratch.directory() + "/counters",
-                                                     {.kind = memory::SegmentKind::counters, .body_bytes = page_bytes});
-  CHECK(list_file_rings(scratch.directory()).empty());
-  const auto left = os::create_file(scratch.place().path("members+12-0.new"), 100);
-  const auto rings = list_file_rings(scratch.directory());
-  REQUIRE(rings.size() == 1);
-  CHECK(rings[0].state == FoundState::unfinished);
-  // The debris of another ring stays when this one is made anew.
-  const auto other = os::create_file(scratch.directory() + "/other+members+12-0.new", 100);
-  const auto owner = RingSpace::create(ticks_at(scratch.place()));
-  CHECK_FALSE(os::is_there(scratch.place().path("members+12-0.new")));
-  CHECK(os::is_there(scratch.directory() + "/other+members+12-0.new"));
-}
-
-TEST_CASE("ring listing: a segment of another kind is somebody else's, however small: not mentioned, never removed") {
-  using memory::SegmentKind;
-  for (const auto backing : {memory::Backing::shm, memory::Backing::file}) {
-    const ScratchRing scratch(backing);
-    const auto path = scratch.place().path();
-    const auto lock = os::FileLock::try_acquire(scratch.place().path("lock")); // even beside a lock that is held
-    REQUIRE(lock);
-    for (const auto kind : {SegmentKind::counters, SegmentKind::arena, SegmentKind::members, SegmentKind::requests}) {
-      for (const std::size_t bytes : {std::size_t{8}, sizeof(RingHead) - 1, page_bytes}) {
-        const auto foreign = memory::Segment::create_file(path, {.kind = kind, .body_bytes = bytes});
-        CHECK_FALSE(find_ring(scratch.place()));
-        CHECK(error_of([&] { remove_ring(scratch.place()); }) == ErrorCode::not_found);
-        REQUIRE(::unlink(path.c_str()) == 0); // and there it was
-      }
-    }
-    // A ring that is too short is one all the same.
-    const auto ring = memory::Segment::create_file(path, {.kind = SegmentKind::ring, .body_bytes = 8});
-    REQUIRE(find_ring(scratch.place()));
-    CHECK(state_of(scratch.place()) == FoundState::alive); // as far as the lock says
-  }
 }
 
 TEST_CASE("ring listing: all rings in shared memory are listed, and each state has a word") {

@@ -86,3 +86,15 @@ TEST_CASE("shared_ring: a reader sleeps on the bell of the producers, a stage al
   CHECK(sleeps_on(last, lines.readers[0].bell));
   CHECK(sleeps_on(last, lines.readers[1].bell));
 }
+
+TEST_CASE("shared_ring: a producer that parks wakes whoever announced that it waits, one that spins wakes nobody") {
+  SharedTestRing<Element> ring(8);
+  auto reader = ring.reader(0);
+  for (const auto& options : {spins, parks}) {
+    auto source = ring.producer(options);
+    reader.next_awaited().announce();
+    push(source);
+    CHECK(source.wakes() == (options.waiting == Waiting::park ? 1 : 0));
+    CHECK(read(reader) == 1);
+  }
+}

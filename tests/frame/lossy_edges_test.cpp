@@ -1,5 +1,6 @@
-// What a lossy reader of frames does not take, and how much of it at once.
+// What a lossy reader of frames does not take, how much of it at once, and what it gives up.
 
+#include "../interrupted_atomics.hpp"
 #include "frame_fixture.hpp"
 #include "ringfleet/frame/lossy_frame_reader.hpp"
 
@@ -9,10 +10,12 @@
 using namespace ringfleet;
 using namespace ringfleet::frame;
 using namespace ringfleet::frame::test;
+using ringfleet::test::InterruptedAtomics;
 
 namespace {
 
 using LossyBlocks = ring::LossyReader<FrameBlock>;
+using InterruptedBlocks = ring::LossyReader<FrameBlock, InterruptedAtomics>;
 using Lossy = LossyFrameReader<LossyBlocks>;
 
 } // namespace
@@ -75,4 +78,54 @@ TEST_CASE("lossy frames: a loan is refused by a reader without arenas, outside o
     CHECK(reader.read(view) == ReadResult::message);
     CHECK(is_message(view.bytes, 3));
   }
+}
+
+TEST_CASE("lossy frames: a reader that is lapped while it copies a record says so, and goes on with whole messages") {
+  std::uint64_t laps_within_a_record = 0;
+  const auto rounds = InterruptedAtomics::before_each_access([&](std::uint64_t nth) {
+    FrameRing ring(64);
+    BlockProducer producer(ring.memory(), parks);
+    auto blocks = *InterruptedBlocks::join(ring.memory(), 0, {}, parks);
+    Writer writer(producer);
+    const auto write = [&](std::uint16_t number) { // its number is its kind
+      CHECK(writer.write(message(200, number), {.kind = number}) == WriteResult::written);
+    };
+    LossyFrameReader<InterruptedBlocks, InterruptedAtomics> reader(blocks, {.max_message = 512});
+    write(0);
+    std::uint64_t copied = 0; // blocks, when it was interrupted
+    InterruptedAtomics::before_access(nth, [&] {
+      copied = blocks.position();
+      for (std::uint16_t number = 1; number <= 40; ++number) {
+        write(number);
+      }
+    });
+    View view;
+    const auto result = reader.read(view);
+    if (result == ReadResult::lapped) {
+      laps_within_a_record += copied != 0;
+    } else {
+      REQUIRE(result == ReadResult::message);
+      CHECK(view.kind == 0);
+      CHECK(is_message(view.bytes, 0));
+    }
+    if (InterruptedAtomics::left() != 0) {
+      return; // it was done before
+    }
+    ReadResult ended;
+    std::uint64_t latest = 0;
+    do {
+      ended = reader
+                  .poll([&](const View& later) {
+                    CHECK(later.kind > latest);
+                    CHECK(is_message(later.bytes, later.kind));
+                    latest = later.kind;
+                  })
+                  .ended;
+    } while (ended == ReadResult::lapped);
+    CHECK(ended == ReadResult::empty);
+    CHECK(latest == 40);
+    CHECK(reader.counts().malformed == 0);
+  });
+  CHECK(rounds > 30);
+  CHECK(laps_within_a_record > 0);
 }

@@ -14,9 +14,10 @@ using namespace ringfleet::ring::test;
 
 namespace {
 
-bool sleeps_on(Stage& stage, const std::uint32_t& bell) {
+template <class R>
+bool sleeps_on(R& reader, const std::uint32_t& bell) {
   BellList bells(false);
-  stage.next_awaited().collect(bells);
+  reader.next_awaited().collect(bells);
   return std::ranges::any_of(bells.words(), [&](const os::FutexWord& word) { return word.word == &bell; });
 }
 
@@ -97,4 +98,22 @@ TEST_CASE("shared_ring: a producer that parks wakes whoever announced that it wa
     CHECK(source.wakes() == (options.waiting == Waiting::park ? 1 : 0));
     CHECK(read(reader) == 1);
   }
+}
+
+TEST_CASE("shared_ring: a lossy reader sleeps on the bell of the producers, and is woken once it has announced it") {
+  SharedTestRing<Element> ring(8);
+  auto reader = ring.lossy(0);
+  auto source = ring.producer();
+  CHECK(sleeps_on(reader, ring.lines().shared->bell));
+  CHECK_FALSE(sleeps_on(reader, ring.lines().readers[0].bell));
+  const auto awaited = reader.next_awaited();
+  CHECK_FALSE(awaited.is_over());
+  push(source);
+  CHECK(awaited.is_over());
+  CHECK(source.wakes() == 0);
+  Element element{};
+  CHECK(reader.read(element) == ReadResult::ok);
+  reader.next_awaited().announce();
+  push(source);
+  CHECK(source.wakes() == 1);
 }

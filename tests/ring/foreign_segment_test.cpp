@@ -99,3 +99,14 @@ TEST_CASE("ring listing: an arena belongs to its ring, a segment of another kind
     CHECK(find_ring(scratch.place())->files.size() == 2);
   }
 }
+
+TEST_CASE("ring space: under a name in shared memory, which only we give, what is no ring is replaced by one") {
+  const ScratchRing scratch(memory::Backing::shm);
+  (void)memory::Segment::create_file(scratch.place().path(),
+                                     {.kind = memory::SegmentKind::counters, .body_bytes = page_bytes});
+  auto spec = ticks_at(scratch.place());
+  CHECK(error_of([&] { (void)RingSpace::create(spec); }) == ErrorCode::bad_segment); // not unless it is told to
+  spec.existing = Existing::replace;
+  const auto owner = RingSpace::create(spec);
+  CHECK(RingSpace::attach(scratch.place(), ticks()).owner().generation == 1);
+}

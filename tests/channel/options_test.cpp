@@ -119,6 +119,15 @@ TEST_CASE("channel: a subscriber of memory that is there already has its options
   CHECK(in.release_held() == frame::ReadResult::empty); // nothing is held
 }
 
+TEST_CASE("channel: a publisher that would wait for more readers than can join says so instead of waiting") { // T10
+  const ScratchChannel channel;
+  FramePublisher out(channel.place());
+  std::string text;
+  CHECK(error_of([&] { (void)out.wait_for_readers(65, never); }, &text) == invalid);
+  CHECK(text.find(channel.place().text() + ": their number is 65, expected 0 to 64") != std::string::npos);
+  CHECK_FALSE(out.wait_for_readers(64, 0));
+}
+
 TEST_CASE("channel: options at the edge of what they may be are taken") {
   const ScratchChannel channel;
   PublisherOptions options;

@@ -1,5 +1,6 @@
 #include "ringfleet/channel/frame_publisher.hpp"
 
+#include "ringfleet/channel/detail/option_check.hpp"
 #include "ringfleet/channel/detail/publisher_state.hpp"
 
 #include <optional>
@@ -120,6 +121,9 @@ PublishResult BasicFramePublisher<Kind>::commit(typename Writer::Loan& loan, std
 
 template <class Kind>
 bool BasicFramePublisher<Kind>::wait_for_readers(std::uint32_t readers, MonotonicNs deadline) {
+  detail::OptionCheck("wait for readers of " + space().place().text())
+      .require_within("their number", readers, 0, facts().members, ErrorCode::invalid_argument,
+                      "each of them needs a line: make the channel with more members");
   return state_->wait_for_members([&](const Members&) { return state_->readers() >= readers; }, deadline);
 }
 

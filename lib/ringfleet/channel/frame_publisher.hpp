@@ -84,7 +84,8 @@ public:
   [[nodiscard]] PublishResult commit(typename Writer::Loan& loan, std::span<const std::byte> part,
                                      MonotonicNs deadline = never, std::uint16_t kind = 0);
 
-  // Blocks until that many readers have joined. False at the deadline, or after stop().
+  // Blocks until that many readers have joined. False at the deadline, or after stop(). Throws Error(invalid_argument)
+  // when the channel has not so many lines.
   [[nodiscard]] bool wait_for_readers(std::uint32_t readers, MonotonicNs deadline);
   // The same until `is_enough` says so of those who are there.
   using Members = std::vector<ring::Member>;

@@ -69,8 +69,8 @@ struct SubscriberOptions {
   From from = From::latest;
   std::uint64_t position = 0;                      // with From::sequence
   Nanoseconds wait_for_publisher = Nanoseconds(0); // how long somebody may take to publish; 0: what is there is read
-  std::uint64_t max_message = limits::message_bytes_max_default;
-  std::uint32_t held_views = limits::held_views_default;
+  std::uint64_t max_message = limits::message_bytes_max_default; // address space is reserved for it: docs/transport.md
+  std::uint32_t held_views = limits::held_views_default;         // at least 1
   Nanoseconds keep_place = std::chrono::minutes(1); // for how long, after an orderly end, an id keeps its position
   memory::Trust trust = {};
   os::MappingOptions mapping = {};

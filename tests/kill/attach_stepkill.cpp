@@ -11,6 +11,7 @@
 #include "watchdog.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 using namespace ringfleet;
 using namespace ringfleet::kill;
@@ -58,7 +60,9 @@ public:
       wrong = fmt::format("the outcome is {} before the first instruction, and {} of {} behind the last one",
                           left_.front().outcome, last, life_.promised());
     }
-    return wrong.empty() && !life_.owner_lives() ? all_recoveries() : wrong;
+    wrong = wrong.empty() ? all_recoveries() : wrong;
+    files_.clear();
+    return wrong;
   }
 
 private:
@@ -68,7 +72,9 @@ private:
     std::shuffle(chosen.begin(), chosen.end(), random);
     chosen.resize(std::min<std::size_t>(chosen.size(), options_.recoveries_max));
     for (const auto& before : chosen) {
-      files_.clear();
+      if (!life_.owner_lives()) {
+        files_.clear();
+      }
       files_.put_back(before.files);
       ++totals_.recoveries;
       auto wrong = step("recovery in " + case_.name, [this] { life_.recover(); });
@@ -139,11 +145,22 @@ private:
   const StepkillOptions& options_;
   Totals& totals_;
   test::ScratchDirectory directory_;
-  WatchedDirectory files_{directory_.path()};
-  LifeOfARing<Kind> life_{case_, files_, memory::Place::file(directory_ / "ring")};
+  memory::Place place_ = case_.state.is_in_memory ? memory::Place::shm(fmt::format("stepkill-{:08}", ::getpid()))
+                                                  : memory::Place::file(directory_ / "ring");
+  WatchedDirectory files_{place_.directory(), place_.path().substr(place_.directory().size() + 1)};
+  LifeOfARing<Kind> life_{case_, files_, place_};
   std::vector<Left> left_;
   std::map<Files, std::uint64_t> known_; // and the outcome
 };
+
+// Of the ring that is there; of the first of them all recoveries are stepped when all are wanted, else four.
+constexpr std::array<State, 5> states{{
+    {.name = "few unread, at the beginning"},
+    {.name = "full, at the end of the ring, in memory", .is_full = true, .next = 16, .is_in_memory = true},
+    {.name = "few unread, up to 2^31", .next = std::uint64_t{1} << 31},
+    {.name = "few unread, up to 2^32, in memory", .next = std::uint64_t{1} << 32, .is_in_memory = true},
+    {.name = "full, up to 2^63", .is_full = true, .next = std::uint64_t{1} << 63},
+}};
 
 } // namespace
 
@@ -154,19 +171,38 @@ int main(int argc, char** argv) {
   }
   const std::string_view wanted = argc > 1 ? argv[1] : "";
   const StepkillOptions options{.seed = test::seed_or(1), .recoveries_max = recoveries_wanted(1)};
+  const bool does_all = !wanted.empty() || options.recoveries_max > 1;
   begin_watch();
   Totals totals;
-  const auto run = [&]<class Kind>(Kind, const Case& what) {
-    if (what.name.find(wanted) == std::string::npos) {
-      return true;
+  std::uint64_t number = options.seed; // of the case: each has another state in a test run, and all of them otherwise
+  const auto run = [&]<class Kind>(Kind, Case what) {
+    const auto name = what.name;
+    ++number;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      const auto& state = states[i];
+      if (what.deed == Deed::make && i > 1) {
+        break; // nothing was there: in a file, or in memory
+      }
+      what.state = state;
+      what.name = fmt::format("{}, {}", name,
+                              what.deed != Deed::make ? state.name
+                              : state.is_in_memory    ? "in memory"
+                                                      : "in a file");
+      const bool is_chosen = does_all || i == number % (what.deed == Deed::make ? 2 : states.size());
+      if (!is_chosen || what.name.find(wanted) == std::string::npos) {
+        continue;
+      }
+      ++totals.scenarios;
+      auto limited = options;
+      limited.recoveries_max = std::min(limited.recoveries_max, i == 0 ? options.recoveries_max : 4);
+      const auto wrong = Run<Kind>(what, limited, totals).all();
+      if (!wrong.empty()) {
+        std::fprintf(stderr, "FAILED (RINGFLEET_TEST_SEED=%llu): %s: %s\n",
+                     static_cast<unsigned long long>(options.seed), what.name.c_str(), wrong.c_str());
+        return false;
+      }
     }
-    ++totals.scenarios;
-    const auto wrong = Run<Kind>(what, options, totals).all();
-    if (!wrong.empty()) {
-      std::fprintf(stderr, "FAILED (RINGFLEET_TEST_SEED=%llu): %s: %s\n", static_cast<unsigned long long>(options.seed),
-                   what.name.c_str(), wrong.c_str());
-    }
-    return wrong.empty();
+    return true;
   };
   const bool is_right = run(One{}, {"attach and read", Deed::read}) &&
                         run(Many{}, {"attach to a ring of many producers and read", Deed::read}) &&

@@ -26,7 +26,8 @@ using Files = std::map<std::string, std::string>;
 
 class WatchedDirectory {
 public:
-  explicit WatchedDirectory(std::string path) : path_(std::move(path)) {}
+  // Of the files there, those whose name begins with `prefix`; the others are no matter of ours.
+  WatchedDirectory(std::string path, std::string prefix) : path_(std::move(path)), prefix_(std::move(prefix)) {}
   WatchedDirectory(const WatchedDirectory&) = delete;
   WatchedDirectory& operator=(const WatchedDirectory&) = delete;
   ~WatchedDirectory() { forget(); }
@@ -34,7 +35,7 @@ public:
   // After every system call of the other process: files come, go, and grow in no other way.
   void look() {
     forget();
-    for (const auto& name : os::list_directory(path_)) {
+    for (const auto& name : names()) {
       std::size_t bytes = 0;
       void* mapped = nullptr;
       if (is_read(name)) {
@@ -70,7 +71,7 @@ public:
 
   // Whoever has the files open sees them change; those who hold none get new ones.
   void put_back(const Files& files) const {
-    for (const auto& name : os::list_directory(path_)) {
+    for (const auto& name : names()) {
       if (!files.contains(name)) {
         ::unlink(path_of(name).c_str());
       }
@@ -86,6 +87,11 @@ public:
     }
   }
   void clear() const { put_back({}); }
+  [[nodiscard]] std::vector<std::string> names() const {
+    auto names = os::list_directory(path_);
+    std::erase_if(names, [this](const std::string& name) { return !name.starts_with(prefix_); });
+    return names;
+  }
 
 private:
   struct Seen {
@@ -112,6 +118,7 @@ private:
   }
 
   std::string path_;
+  std::string prefix_;
   std::vector<Seen> seen_; // sorted by name
 };
 

@@ -4,6 +4,7 @@
 // after that judge what is left.
 
 #include "file_images.hpp"
+#include "ring_case.hpp"
 #include "ring_kinds.hpp"
 #include "ringfleet/ring/member_protocol.hpp"
 #include "ringfleet/ring/membership.hpp"
@@ -19,15 +20,6 @@
 
 namespace ringfleet::kill {
 
-// What happens to the ring, and what was there before.
-enum class Deed : std::uint8_t { make, continue_it, replace, read, produce_too };
-
-struct Case {
-  std::string name;
-  Deed deed;
-  std::uint64_t arena_bytes = 0;
-};
-
 template <class Kind>
 class LifeOfARing {
 public:
@@ -41,6 +33,9 @@ public:
     }
     auto owner = ring::RingSpace::create(spec());
     birth_ = owner.facts().birth;
+    const auto unread = unread_positions();
+    kept_ = case_.state.next - unread;
+    ring::format_ring(Kind::memory(owner), kept_ - 1); // nobody has joined
     {
       auto producer = Kind::producer(owner);
       auto member = ring::Membership::join(owner, {.id = "risk"}, never);
@@ -48,14 +43,14 @@ public:
       (void)push<Kind>(producer);
       (void)read_all<Kind>(reader);
       reader.leave();
-      member.leave_and_keep(1, never);
-      (void)push<Kind>(producer);
-      (void)push<Kind>(producer);
-      published_ = {1, 2};
-      if constexpr (Kind::producers == ring::Producers::many) {
-        leave_a_dead_claim();
-        (void)push<Kind>(producer);
-        published_.push_back(4);
+      member.leave_and_keep(kept_, never);
+      for (auto position = kept_; position != case_.state.next; ++position) {
+        if (position == dead_position()) {
+          leave_a_dead_claim();
+        } else {
+          (void)push<Kind>(producer);
+          published_.push_back(position);
+        }
       }
     }
     if (owner_lives()) {
@@ -71,8 +66,11 @@ public:
     case Deed::read: read(); break;
     }
   }
-  // The next owner. Where the owner lives it is no matter of files: stepkill_ring and stepkill_shared_reader step that.
-  void recover() { settle(ring::RingSpace::create(spec())); }
+  // The next owner; where the owner lives, somebody beside it: another producer where there are many, else a reader.
+  void recover() {
+    const bool attaches = owner_lives() && Kind::producers == ring::Producers::one;
+    settle(attaches ? ring::RingSpace::attach(place_, expectation()) : ring::RingSpace::create(spec()));
+  }
   [[nodiscard]] bool owner_lives() const { return case_.deed == Deed::read || case_.deed == Deed::produce_too; }
   // The outcome when all is done.
   [[nodiscard]] std::uint64_t promised() const { return case_.deed == Deed::replace ? 2 : 1; }
@@ -111,6 +109,22 @@ public:
   }
 
 private:
+  // Where nobody gates, one more would cost the reader that comes back its first message; where many produce, that is
+  // one that nobody has finished.
+  [[nodiscard]] std::uint64_t unread_positions() const {
+    constexpr bool many = Kind::producers == ring::Producers::many;
+    const bool needs_a_slot = case_.deed == Deed::continue_it && !many;
+    return case_.state.is_full ? file_ring_slots - (needs_a_slot ? 1 : 0) : many ? 4 : 2;
+  }
+  [[nodiscard]] std::optional<std::uint64_t> dead_position() const {
+    if constexpr (Kind::producers == ring::Producers::one) {
+      return std::nullopt;
+    }
+    const bool is_first = case_.state.is_full && case_.deed != Deed::read;
+    return case_.state.next - unread_positions() + (is_first ? 0 : 2);
+  }
+  [[nodiscard]] std::string own_name() const { return place_.path().substr(place_.directory().size() + 1); }
+
   [[nodiscard]] ring::RingSpec spec(ring::Existing existing = ring::Existing::continue_it) const {
     ring::RingSpec spec;
     spec.place = place_;
@@ -177,7 +191,7 @@ private:
       }
     } catch (const Error& error) {
       const bool may_be_absent = case_.deed == Deed::make || case_.deed == Deed::replace;
-      if (error.code() != ErrorCode::not_found || !may_be_absent || files.contains("ring")) {
+      if (error.code() != ErrorCode::not_found || !may_be_absent || files.contains(own_name())) {
         throw;
       }
     }
@@ -192,7 +206,7 @@ private:
     Kind::recover(space);
   }
   void recover_twice(const ring::RingSpace& owner) const {
-    WatchedDirectory now(place_.directory());
+    WatchedDirectory now(place_.directory(), own_name());
     settle(owner);
     now.look();
     const auto recovered = now.copy();
@@ -218,7 +232,7 @@ private:
     if (!reader) {
       throw std::runtime_error("the line of a reader is held by somebody dead");
     }
-    auto outcome = from && !expected.empty() ? *from - expected.front() : 0;
+    auto outcome = from && !expected.empty() ? *from - kept_ : 0;
     auto wanted = expected;
     std::erase_if(wanted, [&](std::uint64_t position) { return from && position < *from; });
     const auto positions = read_all<Kind>(*reader);
@@ -256,10 +270,10 @@ private:
     return outcome;
   }
   void check_names() const {
-    const auto names = os::list_directory(place_.directory());
-    std::vector<std::string> wanted{"ring", "ring+lock", "ring+members"};
+    const auto names = files_.names();
+    std::vector<std::string> wanted{own_name(), own_name() + "+lock", own_name() + "+members"};
     if (case_.arena_bytes != 0) {
-      wanted.insert(wanted.begin() + 1, "ring+arena");
+      wanted.insert(wanted.begin() + 1, own_name() + "+arena");
     }
     if (names != wanted) {
       throw std::runtime_error(fmt::format("{} files are left, not {}", names.size(), wanted.size()));
@@ -271,6 +285,7 @@ private:
   memory::Place place_;
   std::optional<ring::RingSpace> owner_; // that lives
   std::uint64_t birth_ = 0;
+  std::uint64_t kept_ = 0;               // where the reader was
   std::vector<std::uint64_t> published_; // and not read
 };
 

@@ -285,5 +285,5 @@ std::vector<Scenario> scenarios() {
 } // namespace
 
 int main(int argc, char** argv) {
-  return stepkill_main(argc, argv, "stepkill_shared_reader", scenarios(), {.recoveries_max = 1});
+  return stepkill_main(argc, argv, "stepkill_shared_reader", scenarios(), {.recoveries_max = 1, .one_of = 2});
 }

@@ -21,23 +21,24 @@ Reply Client::call(std::string_view module, std::string_view method, std::span<c
 }
 
 FleetStatus Client::status() {
-  return fleet::fleet_status_from_json(remote_->ask(fleet::to_json(fleet::OperatorRequest{.op = "status"}), false));
+  return fleet::fleet_status_from_json(
+      remote_->ask(fleet::to_json(fleet::OperatorRequest{.op = "status"}), remote_->timeout()));
 }
 
 ModuleInfo Client::show(std::string_view module) {
-  return fleet::module_info_from_json(
-      remote_->ask(fleet::to_json(fleet::OperatorRequest{.op = "show", .module = std::string(module)}), false));
+  return fleet::module_info_from_json(remote_->ask(
+      fleet::to_json(fleet::OperatorRequest{.op = "show", .module = std::string(module)}), remote_->timeout()));
 }
 
 DeployReport Client::reload(std::string_view module, std::string_view path) {
   return fleet::deploy_report_from_json(remote_->ask(
       fleet::to_json(fleet::OperatorRequest{.op = "reload", .module = std::string(module), .path = std::string(path)}),
-      true));
+      std::nullopt));
 }
 
 void Client::down() {
   try {
-    fleet::check_answer(remote_->ask(fleet::to_json(fleet::OperatorRequest{.op = "down"}), true));
+    fleet::check_answer(remote_->ask(fleet::to_json(fleet::OperatorRequest{.op = "down"}), std::nullopt));
   } catch (const Error& error) {
     // A scheduler that somebody else ends meanwhile is down, too.
     if (error.code() != ErrorCode::peer_died) {

@@ -34,6 +34,10 @@ bool has_debris(std::string_view name) {
 
 } // namespace
 
+bool is_private(std::string_view name) {
+  return name.starts_with(private_prefix);
+}
+
 bool is_running(std::string_view name) {
   return os::FileLock::state_hint(lock_path(name)) == os::FileLock::State::held;
 }

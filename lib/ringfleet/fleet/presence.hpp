@@ -11,6 +11,9 @@
 
 namespace ringfleet::fleet {
 
+// Is it the name of a fleet for which nobody chose one? Operators do not reach it.
+[[nodiscard]] bool is_private(std::string_view name);
+
 // Any thread; touch nothing. The answers may be outdated when they arrive. Fleets without a chosen name are left out.
 [[nodiscard]] bool is_running(std::string_view name);
 [[nodiscard]] std::vector<std::string> running_fleets();

@@ -13,6 +13,23 @@
 #include <fmt/format.h>
 
 namespace ringfleet::fleet {
+namespace {
+
+// The numbers are those of module.h, the same in both levels of the ABI.
+std::string meaning_of(std::int32_t module_code, bool lists_methods) {
+  switch (module_code) {
+  case -1: return "-1, general failure";
+  case -2:
+    return lists_methods ? "-2, the arguments are not what the method expects"
+                         : "-2, bad arguments, or a method that it does not know (ABI level 1 has no list of methods)";
+  case -3: return "-3, an internal error";
+  default:
+    return fmt::format("{}, one of its own{}", module_code,
+                       lists_methods ? "" : "; it may not know the method (ABI level 1 has no list of methods)");
+  }
+}
+
+} // namespace
 
 ClientCore::ClientCore(memory::Segment route, memory::Segment epochs, Control control)
     : route_segment_(std::move(route)), epoch_segment_(std::move(epochs)),
@@ -124,7 +141,7 @@ Reply ClientCore::call(ModuleView& module, std::uint32_t method, std::span<const
   const call::RequestFields fields{method, deadline_after(monotonic_now(), timeout), {}};
   const Placement placement = place(module, fields, args, call::Delivery::held, Patience::wait);
   if (placement.lane == nullptr) {
-    return failure(module, method, placement.failure);
+    return not_placed(module, fields, placement.failure);
   }
   return finish(module, placement.lane, placement.position, fields, true, 0, args);
 }
@@ -143,7 +160,7 @@ PendingCall ClientCore::start(ModuleView& module, std::uint32_t method, std::spa
   pending.method_ = method;
   pending.deadline_ = fields.deadline;
   if (placement.lane == nullptr) {
-    pending.failure_ = std::make_unique<Reply>(failure(module, method, placement.failure));
+    pending.failure_ = std::make_unique<Reply>(not_placed(module, fields, placement.failure));
   }
   return pending;
 }
@@ -186,8 +203,10 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
       }
       if (reply.status_ != CallStatus::ok) {
         reply.error_ = failure(module, fields.method, reply.status_, entry).error_;
-        if (reply.status_ == CallStatus::module_error) {
-          reply.error_ += fmt::format(" with code {}", reply.module_code_);
+        if (reply.status_ == CallStatus::bad_reply) {
+          reply.error_ += ": the runner found it in the request of this program (did something write over its memory?)";
+        } else if (reply.status_ == CallStatus::module_error) {
+          reply.error_ += fmt::format(": {}", meaning_of(reply.module_code_, entry->lists_methods));
         } else if (!reply.bytes_.empty()) {
           reply.error_ += fmt::format(": {}", reply.text()); // the runner's own words
         }
@@ -202,6 +221,9 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
       Reply reply =
           failure(module, fields.method, timed_out ? CallStatus::deadline_exceeded : CallStatus::bad_reply, entry);
       if (!timed_out) {
+        reply.error_ +=
+            ": the runner wrote it, or its module wrote over the runner's memory; it is ended, and replaced "
+            "by another one";
         control_.violation(entry->offer.runner,
                            fmt::format("an impossible reply to call {} of lane {}", position, entry->offer.lane));
       }
@@ -224,7 +246,7 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
     const auto payload = args.data() != nullptr ? args : entry->lane->request_payload(position);
     const Placement placement = place(module, fields, payload, call::Delivery::held, Patience::wait);
     if (placement.lane == nullptr) {
-      Reply reply = failure(module, fields.method, placement.failure);
+      Reply reply = not_placed(module, fields, placement.failure);
       entry->abandon(position);
       return reply;
     }

@@ -44,6 +44,8 @@ public:
     std::function<Subscription(std::string_view module)> subscribe; // blocks; throws Error(not_found, …)
     std::function<void(std::uint64_t lane, std::uint64_t bytes)> want_arena;
     std::function<void(std::uint64_t runner, std::string what)> violation;
+    // Why no runner takes calls of the module, and what to do, for people. Blocks for at most `patience`; never throws.
+    std::function<std::string(std::string_view module, Nanoseconds patience)> why_unserved;
   };
 
   ClientCore(memory::Segment route, memory::Segment epochs, Control control);
@@ -112,6 +114,8 @@ private:
   [[nodiscard]] bool may_retry(const ModuleView& module, const LaneEntry& lane, std::uint32_t method);
   [[nodiscard]] Reply failure(const ModuleView& module, std::uint32_t method, CallStatus status,
                               const LaneEntry* lane = nullptr);
+  [[nodiscard]] Reply not_placed(ModuleView& module, const call::RequestFields& fields, CallStatus why);
+  [[nodiscard]] std::string why_unserved(ModuleView& module, MonotonicNs deadline);
   [[nodiscard]] std::uint32_t method_id(std::string_view name);
   [[nodiscard]] std::string method_name(std::uint32_t id);
   [[nodiscard]] ModuleView* view(std::string_view module);

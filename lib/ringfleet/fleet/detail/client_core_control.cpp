@@ -37,6 +37,7 @@ void ClientCore::lane_offered(const LaneOffer& offer, os::Descriptor requests) {
   segment.close_descriptor();
   auto entry = std::make_unique<LaneEntry>(offer, std::move(segment));
   const auto facts = call::decode_module_description(offer.facts);
+  entry->lists_methods = facts.abi > 1;
   for (const auto& method : facts.methods) {
     if (method.idempotent) {
       entry->idempotent.push_back(method.id);

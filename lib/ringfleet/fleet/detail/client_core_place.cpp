@@ -10,6 +10,8 @@
 #include <array>
 #include <bitset>
 
+#include <fmt/format.h>
+
 namespace ringfleet::fleet {
 namespace {
 
@@ -20,6 +22,11 @@ constexpr auto full_lane_slice = 20ms;
 // A grant of arena memory takes a round trip through scheduler and runner; a fleet that does not answer for so long has
 // no space.
 constexpr auto arena_wait = 5s;
+// Who is refused asks the scheduler why: until its deadline, within these bounds. The answer serves every call to the
+// module for a while, so that callers who try again and again do not keep the scheduler busy.
+constexpr Nanoseconds reason_wait_min = 100ms;
+constexpr Nanoseconds reason_wait_max = 5s;
+constexpr auto reason_fresh = 100ms;
 
 } // namespace
 
@@ -131,6 +138,35 @@ ClientCore::Placement ClientCore::place(ModuleView& module, const call::RequestF
     const std::array words{news_.park_word(seen)};
     (void)os::futex_wait_any(words, fields.deadline);
   }
+}
+
+Reply ClientCore::not_placed(ModuleView& module, const call::RequestFields& fields, CallStatus why) {
+  Reply reply = failure(module, fields.method, why);
+  if (why == CallStatus::no_runner) {
+    reply.error_ += fmt::format(": {}", why_unserved(module, fields.deadline));
+  }
+  return reply;
+}
+
+std::string ClientCore::why_unserved(ModuleView& module, MonotonicNs deadline) {
+  if (scheduler_gone_.observe() != 0) {
+    return "the scheduler is gone, and its runners with it (start the fleet again with 'ringfleet up FILE')";
+  }
+  if (!control_.why_unserved || thread_number() == control_thread_.peek()) {
+    return "'ringfleet status' says why"; // it is the one who would bring the answer
+  }
+  const MonotonicNs now = monotonic_now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (now < module.refusal.fresh_until) {
+      return module.refusal.reason;
+    }
+  }
+  const auto left = Nanoseconds(static_cast<std::int64_t>(deadline > now ? std::min(deadline - now, never / 2) : 0));
+  std::string reason = control_.why_unserved(module.name, std::clamp(left, reason_wait_min, reason_wait_max));
+  const std::lock_guard lock(mutex_);
+  module.refusal = {reason, deadline_after(monotonic_now(), reason_fresh)};
+  return reason;
 }
 
 bool ClientCore::grow_arena(LaneEntry& entry, std::uint64_t bytes) {

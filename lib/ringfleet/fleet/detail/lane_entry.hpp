@@ -30,6 +30,7 @@ public:
 
   const LaneOffer offer;
   std::string_view version;              // interned by the core
+  bool lists_methods = true;             // ABI level 1 names none
   std::vector<std::uint32_t> idempotent; // method ids, sorted
   ModuleView* module = nullptr;
   std::string cause; // of the runner's death; written before mark_dead()

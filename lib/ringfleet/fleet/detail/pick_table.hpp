@@ -4,6 +4,7 @@
 // old one by a pointer; the old one is freed when every thread that was inside the route at that moment has been seen
 // outside since.
 
+#include "ringfleet/base/clock.hpp"
 #include "ringfleet/base/process_word.hpp"
 #include "ringfleet/fleet/route_layout.hpp"
 
@@ -24,6 +25,12 @@ struct PickTable {
   std::vector<LaneEntry*> lanes;
 };
 
+// What a caller was told last when no runner took its call.
+struct Refusal {
+  std::string reason;
+  MonotonicNs fresh_until = 0;
+};
+
 // A module as this process knows it. Lives as long as the core, so that a Method may point to it.
 class ModuleView {
 public:
@@ -38,6 +45,7 @@ public:
   ProcessWord<std::uint32_t> generation;
   ProcessWord<std::uint64_t> call_timeout_ns;
   ProcessWord<std::uint64_t> turn; // calls so far; decides between equals; racy on purpose
+  Refusal refusal;                 // under the core's lock
 
   [[nodiscard]] const PickTable& table() const noexcept {
     // SYNC pick.table: acquire; pairs with release in replace. Publishes: the table and the lanes it names.

@@ -2,6 +2,7 @@
 
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/version.hpp"
+#include "ringfleet/fleet/detail/status_json.hpp"
 #include "ringfleet/fleet/presence.hpp"
 #include "ringfleet/os/runtime_directory.hpp"
 
@@ -82,30 +83,55 @@ void RemoteScheduler::send(const call::ControlMessage& message) {
   }
 }
 
-call::ControlMessage RemoteScheduler::exchange(const call::ControlMessage& question, bool patient) {
-  const std::lock_guard asking(asking_);
-  {
-    const std::lock_guard lock(mutex_);
-    answer_.reset(); // said unasked
+// The right to ask, from the moment that nobody else does until this object ends.
+class RemoteScheduler::Turn {
+public:
+  Turn(RemoteScheduler& scheduler, const Wait& wait) : scheduler_(scheduler) {
+    std::unique_lock lock(scheduler_.mutex_);
+    wait(lock, [this] { return !scheduler_.asking_; });
+    scheduler_.asking_ = true;
+    scheduler_.answer_.reset(); // said unasked
   }
+  ~Turn() {
+    {
+      const std::lock_guard lock(scheduler_.mutex_);
+      scheduler_.asking_ = false;
+    }
+    scheduler_.changed_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+private:
+  RemoteScheduler& scheduler_;
+};
+
+call::ControlMessage RemoteScheduler::exchange(const call::ControlMessage& question, Patience patience) {
+  const auto give_up = std::chrono::steady_clock::now() + patience.value_or(Nanoseconds(0));
+  const Wait wait = [&](std::unique_lock<std::mutex>& lock, const std::function<bool()>& condition) {
+    if (!patience) {
+      changed_.wait(lock, condition);
+    } else if (!changed_.wait_until(lock, give_up, condition)) {
+      throw no_answer(question.type, *patience);
+    }
+  };
+  const Turn turn(*this, wait);
   send(question);
   std::unique_lock lock(mutex_);
-  const auto answered = [this] { return gone_ || answer_; };
-  if (patient) {
-    changed_.wait(lock, answered);
-  } else if (!changed_.wait_for(lock, timeout_, answered)) {
+  try {
+    wait(lock, [this] { return gone_ || answer_; });
+  } catch (const Error&) {
     ++given_up_;
     greeted_ |= question.type == ControlType::client_hello;
-    throw no_answer(question.type);
+    throw;
   }
   return take_answer();
 }
 
-Error RemoteScheduler::no_answer(ControlType question) const {
+Error RemoteScheduler::no_answer(ControlType question, Nanoseconds waited) const {
   return {ErrorCode::timed_out,
           fmt::format("ask the scheduler of fleet '{}' for '{}': no answer within {} ms", name_,
-                      call::to_string(question),
-                      std::chrono::duration_cast<std::chrono::milliseconds>(timeout_).count()),
+                      call::to_string(question), std::chrono::duration_cast<std::chrono::milliseconds>(waited).count()),
           "it is stopped or hangs; look at its process, 'ringfleet-stat' works all the same"};
 }
 
@@ -129,10 +155,10 @@ call::ControlMessage RemoteScheduler::greet() {
     lock.unlock();
     ControlMessage hello{ControlType::client_hello, static_cast<std::uint64_t>(getpid())};
     hello.text = version;
-    return exchange(hello, false);
+    return exchange(hello, timeout_);
   }
   if (!changed_.wait_for(lock, timeout_, [this] { return gone_ || late_welcome_; })) {
-    throw no_answer(ControlType::client_hello);
+    throw no_answer(ControlType::client_hello, timeout_);
   }
   if (!late_welcome_) {
     throw other_version_ ? *other_version_ : gone();
@@ -140,10 +166,10 @@ call::ControlMessage RemoteScheduler::greet() {
   return *std::exchange(late_welcome_, std::nullopt);
 }
 
-std::string RemoteScheduler::ask(const std::string& request, bool patient) {
+std::string RemoteScheduler::ask(const std::string& request, Patience patience) {
   ControlMessage question{ControlType::request};
   question.text = request;
-  return exchange(question, patient).text;
+  return exchange(question, patience).text;
 }
 
 void RemoteScheduler::wait_for_end() {
@@ -164,7 +190,7 @@ ClientCore& RemoteScheduler::core() {
   control.subscribe = [this](std::string_view module) {
     ControlMessage question{ControlType::subscribe};
     question.text = module;
-    const auto answer = exchange(question, false);
+    const auto answer = exchange(question, timeout_);
     return ClientCore::Subscription{static_cast<std::uint32_t>(answer.a), static_cast<std::uint32_t>(answer.c),
                                     Nanoseconds(static_cast<std::int64_t>(answer.b))};
   };
@@ -175,6 +201,14 @@ ClientCore& RemoteScheduler::core() {
     ControlMessage message{ControlType::violation, runner};
     message.text = std::move(what);
     send(message);
+  };
+  control.why_unserved = [this](std::string_view module, Nanoseconds patience) {
+    try {
+      const OperatorRequest request{.op = "why_unserved", .module = std::string(module)};
+      return unserved_from_json(ask(to_json(request), patience)).why;
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
   };
   auto epochs =
       memory::Segment::attach_writer(std::move(welcome.descriptors[1]),

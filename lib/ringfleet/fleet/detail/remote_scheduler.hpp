@@ -12,6 +12,7 @@
 #include "ringfleet/os/descriptor.hpp"
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,15 +29,21 @@ public:
 
   // Made with the first call: an operator who only asks needs no lanes and no epoch page.
   [[nodiscard]] ClientCore& core();
-  // An operator request; returns the answer's JSON. Waits until the timeout, or as long as the scheduler lives.
-  [[nodiscard]] std::string ask(const std::string& request, bool patient);
+  // None: as long as the scheduler lives.
+  using Patience = std::optional<Nanoseconds>;
+  // An operator request; returns the answer's JSON.
+  [[nodiscard]] std::string ask(const std::string& request, Patience patience);
+  [[nodiscard]] Nanoseconds timeout() const noexcept { return timeout_; }
   void wait_for_end();
 
 private:
-  [[nodiscard]] call::ControlMessage exchange(const call::ControlMessage& question, bool patient);
+  class Turn;
+  // Until the condition holds; throws Error(timed_out) when the time of the asker is over first.
+  using Wait = std::function<void(std::unique_lock<std::mutex>& lock, const std::function<bool()>& condition)>;
+  [[nodiscard]] call::ControlMessage exchange(const call::ControlMessage& question, Patience patience);
   [[nodiscard]] call::ControlMessage greet();
   [[nodiscard]] call::ControlMessage take_answer();
-  [[nodiscard]] Error no_answer(call::ControlType question) const;
+  [[nodiscard]] Error no_answer(call::ControlType question, Nanoseconds waited) const;
   void send(const call::ControlMessage& message);
   void read();
   void handle(call::ControlMessage& message);
@@ -47,9 +54,9 @@ private:
   std::string name_;
   Nanoseconds timeout_;
   call::ControlChannel channel_;
-  std::mutex asking_; // one question at a time
   std::mutex mutex_;
   std::condition_variable changed_;
+  bool asking_ = false; // one question at a time
   std::optional<call::ControlMessage> answer_;
   std::size_t given_up_ = 0; // questions whose answers are still to come, and are nobody's
   bool greeted_ = false;     // and the hello was given up

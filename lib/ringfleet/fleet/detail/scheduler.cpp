@@ -112,6 +112,13 @@ void Scheduler::start(Topology topology) {
   control.violation = [this](std::uint64_t runner, std::string what) {
     loop_.post([this, runner, what = std::move(what)] { supervisor_->violation(*embedded_, runner, what); });
   };
+  control.why_unserved = [this](std::string_view module, Nanoseconds patience) {
+    auto reason = std::make_shared<std::promise<std::string>>(); // the answer may come when nobody waits any more
+    auto told = reason->get_future();
+    loop_.post([this, reason, id = std::string(module)] { reason->set_value(why_unserved(id)); });
+    return told.wait_for(patience) == std::future_status::ready ? told.get()
+                                                                : std::string("the scheduler's thread does not answer");
+  };
   core_ = std::make_unique<ClientCore>(
       memory::Segment::attach_reader(route_descriptor_.duplicate(),
                                      {memory::SegmentKind::route, sizeof(RouteLayout), route_fingerprint}, "route"),
@@ -285,6 +292,15 @@ FleetStatus Scheduler::status_on_loop() const {
 
 FleetStatus Scheduler::status() {
   return loop_.ask([this] { return status_on_loop(); });
+}
+
+// Loop thread.
+std::string Scheduler::why_unserved(std::string_view module) const {
+  try {
+    return supervisor_->why_unserved(module);
+  } catch (const Error& error) {
+    return error.what(); // it was unloaded meanwhile
+  }
 }
 
 ModuleInfo Scheduler::show(std::string_view module) {

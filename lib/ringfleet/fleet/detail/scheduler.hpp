@@ -47,6 +47,7 @@ private:
   void on_request(const std::string& json, ControlServer::Answer answer);
   void reload_for_operator(const std::string& module, std::string path, const ControlServer::Answer& answer);
   [[nodiscard]] FleetStatus status_on_loop() const;
+  [[nodiscard]] std::string why_unserved(std::string_view module) const;
   [[nodiscard]] ArtifactHandle ingest(std::string_view reference);
   void write_counters();
 

@@ -70,6 +70,8 @@ void Scheduler::on_request(const std::string& json, ControlServer::Answer answer
       answer(to_json(status_on_loop()));
     } else if (request.op == "show") {
       answer(to_json(supervisor_->show(request.module)));
+    } else if (request.op == "why_unserved") {
+      answer(to_json(Unserved{supervisor_->why_unserved(request.module)}));
     } else if (request.op == "reload") {
       reload_for_operator(request.module, request.path.empty() ? supervisor_->path_of(request.module) : request.path,
                           answer);
@@ -78,7 +80,7 @@ void Scheduler::on_request(const std::string& json, ControlServer::Answer answer
       stop_requested_.signal();
     } else {
       throw Error(ErrorCode::bad_message, fmt::format("operator request '{}'", request.op),
-                  "known are status, show, reload and down");
+                  "known are status, show, why_unserved, reload and down");
     }
   } catch (const Error& error) {
     answer(to_json(error));

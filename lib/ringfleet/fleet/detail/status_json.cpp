@@ -18,6 +18,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DeployReport, module, from_version, to_versio
 
 namespace fleet {
 
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Unserved, why)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OperatorRequest, op, module, path, version)
 
 namespace {
@@ -60,6 +61,9 @@ std::string to_json(const ModuleInfo& info) {
 std::string to_json(const DeployReport& report) {
   return dump(report);
 }
+std::string to_json(const Unserved& unserved) {
+  return dump(unserved);
+}
 std::string to_json(const OperatorRequest& request) {
   return dump(request);
 }
@@ -81,6 +85,9 @@ ModuleInfo module_info_from_json(std::string_view json) {
 }
 DeployReport deploy_report_from_json(std::string_view json) {
   return read<DeployReport>(json);
+}
+Unserved unserved_from_json(std::string_view json) {
+  return read<Unserved>(json);
 }
 OperatorRequest operator_request_from_json(std::string_view json) {
   return read<OperatorRequest>(json);

@@ -23,8 +23,14 @@ namespace ringfleet::fleet {
 [[nodiscard]] DeployReport deploy_report_from_json(std::string_view json);
 void check_answer(std::string_view json);
 
+struct Unserved {
+  std::string why;
+};
+[[nodiscard]] std::string to_json(const Unserved& unserved);
+[[nodiscard]] Unserved unserved_from_json(std::string_view json);
+
 struct OperatorRequest {
-  std::string op; // status, show, reload, down
+  std::string op; // status, show, why_unserved, reload, down
   std::string module = {};
   std::string path = {};
   std::string version = ringfleet::version; // of the asking program

@@ -237,6 +237,7 @@ void Supervisor::place_lost(Module& module, Place& place, const Runner& runner) 
       runner.failure().empty() ? fmt::format("runner {} {}", runner.serial(), runner.cause()) : runner.failure();
   place.runner = 0;
   module.last_error = why;
+  module.last_death = why;
   if (module.on_started) {
     fail_start(module, why);
     return;
@@ -299,6 +300,7 @@ void Supervisor::restart_places(Module& module, MonotonicNs now) {
       ++totals_.restarts;
     } catch (const Error& error) {
       module.last_error = error.what();
+      module.last_death = error.what();
       place.restart_at = place.restarts.died(now, random_()).restart_at;
       event(fmt::format("module {}: restart failed: {}", module.spec.id, error.what()));
     }

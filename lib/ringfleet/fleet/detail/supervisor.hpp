@@ -69,6 +69,9 @@ public:
   [[nodiscard]] ModuleInfo show(std::string_view module) const;
   // The path a module was last deployed from. Throws Error(not_found).
   [[nodiscard]] std::string path_of(std::string_view module) const;
+  // Why no runner takes calls of a module, when the next one comes, and what to do, for people. Throws
+  // Error(not_found).
+  [[nodiscard]] std::string why_unserved(std::string_view module) const;
   [[nodiscard]] std::size_t clients() const noexcept { return clients_.size(); }
   [[nodiscard]] std::size_t runners_ready() const;
 
@@ -120,6 +123,7 @@ private:
     std::uint64_t reloads = 0;
     std::uint64_t reloads_failed = 0;
     std::string last_error;
+    std::string last_death;         // of a runner that served or was to serve; last_error may be of a deploy
     std::optional<Service> service; // as published last, and so are the runners
     std::vector<std::uint64_t> serving;
   };

@@ -2,8 +2,13 @@
 
 #include "ringfleet/fleet/detail/supervisor.hpp"
 
+#include "ringfleet/base/units.hpp"
+#include "ringfleet/fleet/presence.hpp"
+
 #include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace ringfleet::fleet {
 
@@ -61,6 +66,38 @@ ModuleInfo Supervisor::show(std::string_view id) const {
     }
   }
   return info;
+}
+
+std::string Supervisor::why_unserved(std::string_view id) const {
+  const Module& module = find(id);
+  bool crash_loop = false;
+  bool starting = false;
+  MonotonicNs next_start = never;
+  for (const Place& place : module.places) {
+    const Runner* its = runner(place.runner);
+    if (its != nullptr && its->state() == RunnerState::ready) {
+      return fmt::format("a runner is ready, but this program had no lane to it in time{}{} (call again)",
+                         module.last_error.empty() ? "" : "; last: ", module.last_error);
+    }
+    crash_loop |= place.crash_loop;
+    starting |= its != nullptr;
+    next_start = std::min(next_start, place.restart_at);
+  }
+  std::string text = crash_loop                   ? fmt::format("it crashes in a loop, last: {}", module.last_death)
+                     : !module.last_death.empty() ? fmt::format("it is being restarted, last: {}", module.last_death)
+                                                  : std::string("it is being started");
+  const MonotonicNs now = monotonic_now();
+  if (starting) {
+    text += "; a start is under way";
+  } else if (next_start != never) {
+    const auto wait = Nanoseconds(static_cast<std::int64_t>(next_start > now ? next_start - now : 0));
+    text += fmt::format("; the next start is in {}", format_duration(wait));
+  }
+  return text + (is_private(options_.fleet_name)
+                     ? std::string(" (reload it with a version that works)")
+                     : fmt::format(" ('ringfleet reload {} PATH' puts in a version that works, 'ringfleet status' "
+                                   "shows more)",
+                                   module.spec.id));
 }
 
 std::size_t Supervisor::runners_ready() const {

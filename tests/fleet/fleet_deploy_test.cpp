@@ -3,6 +3,7 @@
 
 #include "../seed.hpp"
 #include "fleet_fixture.hpp"
+#include "pids_of.hpp"
 #include "resources.hpp"
 #include "ringfleet/base/version.hpp"
 #include "ringfleet/call/control_message.hpp"
@@ -10,6 +11,8 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+
+#include <sys/wait.h>
 
 using namespace ringfleet;
 using namespace ringfleet::test;
@@ -141,16 +144,90 @@ TEST_CASE("deploy: a candidate that fails changes nothing, and a later deploy wo
   Fleet fleet(topology_of({module_of("zstd", shipped("zstd_v1"))}));
   const Method compress = fleet.method("zstd", "compress");
   const std::uint64_t runner = compress.call("abc").runner();
-  for (const char* bad : {"no_symbols", "constructor_aborts", "init_fails", "undefined_symbol"}) {
-    CAPTURE(bad);
-    const std::string error = error_of([&] { (void)fleet.reload("zstd", test_module(bad)); });
+  (void)fleet.status(); // the scheduler's thread has let go of the lane's descriptors when it answers
+  const Resources before;
+  struct Bad {
+    const char* module;
+    const char* why;
+  };
+  for (const Bad& bad :
+       {Bad{"no_symbols", "ringfleet_module"}, Bad{"constructor_aborts", "SIGABRT"}, Bad{"init_fails", "init"},
+        Bad{"undefined_symbol", "undefined symbol"}, Bad{"probe_fails", "its health check failed: "}}) {
+    CAPTURE(bad.module);
+    const std::string error = error_of([&] { (void)fleet.reload("zstd", test_module(bad.module)); });
     CHECK_MESSAGE(contains(error, "'zstd'"), error);
+    CHECK_MESSAGE(contains(error, bad.why), error);
+    CHECK_MESSAGE(contains(error, "the old version serves on, nothing was changed"), error);
     const Reply reply = compress.call("abc");
     CHECK(reply.version() == "1.0.0");
     CHECK(reply.runner() == runner);
   }
   CHECK(contains(error_of([&] { (void)fleet.reload("zstd", "/no/such/file.so"); }), "/no/such/file.so"));
-  CHECK(fleet.status().modules.front().reloads_failed == 4);
+  CHECK(fleet.status().modules.front().reloads_failed == 5);
+  check_resources_come_back_to(before);
+  CHECK(fleet.reload("zstd", shipped("zstd_v2")).to_version == "2.0.0");
+}
+
+TEST_CASE("deploy: candidates whose constructor or init never returns are ended after start_timeout, and change "
+          "nothing") { // F12
+  const RuntimeDirectory directory;
+  auto one = module_of("one", shipped("zstd_v1"));
+  auto two = module_of("two", shipped("zstd_v1"));
+  one.start_timeout = two.start_timeout = 5s; // the good ones have to keep it as well
+  Fleet fleet(topology_of({one, two}));
+  const std::set<pid_t> pids_one = pids_of(fleet, "one");
+  const std::set<pid_t> pids_two = pids_of(fleet, "two");
+  REQUIRE(fleet.call("one", "compress", "abc").ok());
+  REQUIRE(fleet.call("two", "compress", "abc").ok());
+  (void)fleet.status(); // the scheduler's thread has let go of the lanes' descriptors when it answers
+  const Resources before;
+  std::string init_error;
+  std::thread beside([&] { init_error = error_of([&] { (void)fleet.reload("two", test_module("init_hangs")); }); });
+  const std::string constructor_error = error_of([&] { (void)fleet.reload("one", test_module("constructor_hangs")); });
+  beside.join();
+  for (const std::string& error : {constructor_error, init_error}) {
+    CHECK_MESSAGE(contains(error, "start_timeout"), error);
+    CHECK_MESSAGE(contains(error, "the old version serves on, nothing was changed"), error);
+  }
+  CHECK(contains(constructor_error, "'one'"));
+  CHECK(contains(init_error, "'two'"));
+  CHECK(fleet.call("one", "compress", "abc").version() == "1.0.0");
+  CHECK(fleet.call("two", "compress", "abc").version() == "1.0.0");
+  CHECK(pids_of(fleet, "one") == pids_one);
+  CHECK(pids_of(fleet, "two") == pids_two);
+  check_resources_come_back_to(before);
+  CHECK(fleet.reload("one", shipped("zstd_v2")).to_version == "2.0.0");
+}
+
+TEST_CASE("deploy: a candidate that dies after its probe and before the flip changes nothing") { // F12
+  const RuntimeDirectory directory;
+  std::atomic<bool> armed{false};
+  FleetOptions options;
+  // On the scheduler's thread, which goes on to the flip: a client's lane to the candidate has to be there first, and
+  // the candidate, dead by then, never takes it.
+  options.on_event = [&](std::string_view event) {
+    constexpr std::string_view mark = " ready, pid ";
+    if (const auto at = event.find(mark); at != std::string_view::npos && armed.exchange(false)) {
+      const pid_t candidate = std::stoi(std::string(event.substr(at + mark.size())));
+      kill(candidate, SIGKILL);
+      siginfo_t ended{};
+      waitid(P_PID, static_cast<id_t>(candidate), &ended, WEXITED | WNOWAIT);
+    }
+  };
+  Fleet fleet(topology_of({module_of("zstd", shipped("zstd_v1"))}), options);
+  const Method compress = fleet.method("zstd", "compress");
+  REQUIRE(compress.call("abc").ok());
+  const std::set<pid_t> old = pids_of(fleet, "zstd");
+  const Resources before;
+  armed = true;
+  const std::string error = error_of([&] { (void)fleet.reload("zstd", shipped("zstd_v2")); });
+  CHECK_FALSE(armed);
+  CHECK_MESSAGE(contains(error, "its candidate runner killed by SIGKILL"), error);
+  CHECK_MESSAGE(contains(error, "the old version serves on, nothing was changed"), error);
+  CHECK(compress.call("abc").version() == "1.0.0");
+  CHECK(pids_of(fleet, "zstd") == old);
+  CHECK(fleet.status().modules.front().restarts == 0);
+  check_resources_come_back_to(before);
   CHECK(fleet.reload("zstd", shipped("zstd_v2")).to_version == "2.0.0");
 }
 
@@ -203,6 +280,77 @@ TEST_CASE("deploy: modules can be loaded and unloaded at run time, and an id is 
   CHECK(compress.call("abc").version() == "2.0.0"); // the old handle finds the new module
   CHECK(contains(error_of([&] { fleet.load(module_of("bad", test_module("init_fails"))); }), "init"));
   CHECK(fleet.status().modules.size() == 2);
+}
+
+TEST_CASE("deploy: a module is unloaded from whatever state it is in; while it is being unloaded, a second one is "
+          "refused") { // F9
+  const RuntimeDirectory directory;
+  const auto file = (directory.scratch().path() / "witness").string();
+  const auto witness = [&](const std::string& id) {
+    std::ofstream(file).flush();
+    auto module = module_of(id, test_module("witness"));
+    module.config = R"({"file":")" + file + R"("})";
+    return module;
+  };
+  Listener listener;
+  Fleet fleet(topology_of({module_of("echo", shipped("echo"))}), listener.options());
+  REQUIRE(fleet.call("echo", "echo", "warm").ok());
+  const auto state_of = [&](std::string_view id) -> std::string {
+    for (const ModuleStatus& module : fleet.status().modules) {
+      if (module.id == id) {
+        return module.state;
+      }
+    }
+    return "none";
+  };
+  const auto lose = [&](const std::string& id) { // its runner dies, and its init fails from now on
+    std::filesystem::remove(file);
+    for (const pid_t pid : pids_of(fleet, id)) {
+      kill(pid, SIGKILL);
+    }
+  };
+  const Resources before;
+
+  fleet.load(witness("failed"));
+  lose("failed");
+  REQUIRE(listener.wait_for_event("module failed Failed"));
+  CHECK(state_of("failed") == "Failed");
+  fleet.unload("failed");
+  CHECK(state_of("failed") == "none");
+  CHECK(fleet.call("failed", "tell", "12345678").status() == CallStatus::unknown_module);
+
+  // Between two of its runners, and with one under way that will never be ready.
+  fleet.load(witness("starting"));
+  lose("starting");
+  REQUIRE(listener.wait_for_event("module starting Starting"));
+  while (state_of("starting") == "Ready") {
+  }
+  const std::string state = state_of("starting");
+  CHECK((state == "Starting" || state == "Failed")); // a busy machine may get to its fifth death
+  fleet.unload("starting");
+  CHECK(state_of("starting") == "none");
+
+  auto slow = module_of("draining", shipped("misbehave"));
+  slow.drain_timeout = 2s;
+  fleet.load(slow);
+  PendingCall endless = fleet.method("draining", "loop").start("", {30s});
+  while (fleet.method("draining", "ok").call("", {50ms}).status() != CallStatus::deadline_exceeded) {
+    // the loop has begun when nothing else gets through
+  }
+  std::thread first([&] { fleet.unload("draining"); });
+  REQUIRE(listener.wait_for_event("module draining Draining"));
+  const std::string refused = error_of([&] { fleet.unload("draining"); });
+  const bool was_draining = contains(refused, "unload module 'draining': it is being deployed");
+  CHECK_MESSAGE((was_draining || contains(refused, "has no module 'draining'")), refused);
+  first.join();
+  CHECK(endless.get().status() == CallStatus::runner_lost);
+  CHECK(state_of("draining") == "none");
+
+  fleet.load(witness("failed")); // each id is free again
+  CHECK(fleet.call("failed", "tell", "12345678").text() == "12345678");
+  fleet.unload("failed"); // and with this news the last lane that was in use goes
+  CHECK(fleet.call("echo", "echo", "unmoved").text() == "unmoved");
+  check_resources_come_back_to(before);
 }
 
 TEST_CASE("deploy: init runs once before any call and shutdown once at the end") { // F4

@@ -138,6 +138,14 @@ void Supervisor::check_deployment(Module& module) {
     deployment.recheck_at = deadline_after(now, connect_grace);
   }
   if (deployment.phase == DeployPhase::connecting) {
+    const bool lost = std::ranges::any_of(deployment.candidates, [this](std::uint64_t serial) {
+      const Runner* candidate = runner(serial);
+      return candidate == nullptr || candidate->state() != RunnerState::ready;
+    });
+    if (lost) { // its lanes go first; on_gone() follows, and rolls back
+      deployment.recheck_at = never;
+      return;
+    }
     const bool pending = std::ranges::any_of(deployment.candidates, [this](std::uint64_t serial) {
       const Runner* candidate = runner(serial);
       return candidate != nullptr && broker_.pending(*candidate);

@@ -1,6 +1,7 @@
 // Calls through a running fleet: the way in, every outcome, sizes, threads, asynchronous calls.
 
 #include "fleet_fixture.hpp"
+#include "ringfleet/base/limits.hpp"
 
 #include <array>
 #include <cstring>
@@ -167,4 +168,29 @@ TEST_CASE("fleet: a module can call another one, but not one that is waiting for
   CHECK(fleet.call("nested", "relay", "other relay echo echo deeper", {20s}).text() == "deeper");
   const Reply cycle = fleet.call("nested", "relay", "other relay nested relay echo echo never", {20s});
   CHECK(contains(std::string(cycle.text()), "status " + std::to_string(static_cast<int>(CallStatus::call_cycle))));
+}
+
+TEST_CASE("fleet: a request may pass through five modules, the last one included, and not through a sixth") { // F3
+  const RuntimeDirectory directory;
+  std::vector<fleet::ModuleSpec> modules{module_of("echo", shipped("echo"))};
+  for (std::size_t i = 0; i < limits::call_depth_max; ++i) {
+    modules.push_back(module_of("n" + std::to_string(i), test_module("nested_caller")));
+  }
+  Fleet fleet(topology_of(modules));
+  // "n0" is called with "n1 relay n2 relay … echo echo PAYLOAD"
+  const auto through = [&](std::size_t callers, const std::string& payload) {
+    std::string request;
+    for (std::size_t i = 1; i < callers; ++i) {
+      request += "n" + std::to_string(i) + " relay ";
+    }
+    return fleet.call("n0", "relay", request + "echo echo " + payload, {20s});
+  };
+  const Reply deepest = through(limits::call_depth_max - 1, "at the bottom");
+  REQUIRE_MESSAGE(deepest.ok(), deepest.error());
+  CHECK(deepest.text() == "at the bottom");
+  const Reply too_deep = through(limits::call_depth_max, "never");
+  REQUIRE_MESSAGE(too_deep.ok(), too_deep.error());
+  CHECK(too_deep.text() == "status " + std::to_string(static_cast<int>(CallStatus::call_too_deep)) + " code 0");
+  CHECK(to_string(CallStatus::call_too_deep) == "call_too_deep");
+  CHECK(through(limits::call_depth_max - 1, "as before").text() == "as before");
 }

@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <span>
 #include <string>
 
@@ -139,6 +140,27 @@ TEST_CASE("call: every failure has its exit code and one line that names the cal
   CHECK(cli({"show", "none"}).exit_code == 5);
 }
 
+TEST_CASE("call: a module that crashes in a loop is refused with the cause, when it is tried next, and what to do") {
+  const Cli cli("cli-loop");
+  cli.scratch().write("witness", "");
+  cli.scratch().write("loop.toml", "[fleet]\nname = \"loop\"\n[[module]]\nid = \"mis\"\npath = \"" +
+                                       from_build("RINGFLEET_TEST_MODULES") + "/witness.so\"\nconfig = { file = \"" +
+                                       cli.scratch().path("witness") + "\" }\n");
+  Program up(cli.invocation({"up", cli.scratch().path("loop.toml")}));
+  REQUIRE(up.wait_for_text("fleet loop is up"));
+  std::filesystem::remove(cli.scratch().path("witness")); // its init fails from now on
+  REQUIRE(kill(status_of(cli)["modules"][0]["runners"][0]["pid"].get<pid_t>(), SIGKILL) == 0);
+  const auto refused = cli({"call", "mis", "segfault", "--timeout", "60s"});
+  CAPTURE(refused.err);
+  CHECK(refused.exit_code == 9);
+  CHECK(refused.err.starts_with("ringfleet: call mis.segfault: no runner serves the module: it crashes in a loop, "
+                                "last: init_failed: init returned -3"));
+  CHECK((refused.err.find("; the next start is in ") != std::string::npos ||
+         refused.err.find("; a start is under way") != std::string::npos));
+  CHECK(refused.err.find("('ringfleet reload mis PATH' puts in a version that works, 'ringfleet status' shows more)") !=
+        std::string::npos);
+}
+
 TEST_CASE("call: a module file needs no fleet and leaves none behind") {
   const Cli cli("cli-alone");
   const auto reply = cli({"call", module_file("echo"), "echo", "--data", "alone"});
@@ -150,6 +172,25 @@ TEST_CASE("call: a module file needs no fleet and leaves none behind") {
   const auto json = Json::parse(cli({"call", module_file("echo"), "echo", "--data", "j", "-o", "json"}).out);
   CHECK(json["reply"] == "j");
   CHECK(json["version"] == "1.0.0");
+}
+
+TEST_CASE("call: the timeout of a call without a fleet holds for the start of the module, too, exit code 4") {
+  const Cli cli("cli-slow");
+  const auto result = cli({"call", from_build("RINGFLEET_TEST_MODULES") + "/init_hangs.so", "x", "--timeout", "500ms"});
+  CAPTURE(result.err);
+  CHECK(result.exit_code == 4);
+  CHECK(result.err.starts_with("ringfleet: call init_hangs.x: --timeout 500ms passed before the module had started: "));
+  CHECK(cli({"call", module_file("echo"), "echo", "--data", "in time", "--timeout", "60s"}).out == "in time");
+}
+
+TEST_CASE("call: an error code of the module is told with its meaning (ABI level 1, a method it does not know)") {
+  const Cli cli("cli-level1");
+  const auto result = cli({"call", from_build("RINGFLEET_TEST_MODULES") + "/level1_echo.so", "shout"});
+  CAPTURE(result.err);
+  CHECK(result.exit_code == 8);
+  CHECK(
+      result.err.find("the module returned an error code: 17, one of its own; it may not know the method (ABI level 1 "
+                      "has no list of methods)") != std::string::npos);
 }
 
 TEST_CASE("call: a file that is no module is refused by name") {
@@ -270,8 +311,18 @@ TEST_CASE("up -d: returns when the fleet is Ready, which goes on until down; wha
 
 TEST_CASE("down: what a killed scheduler left is shown until it is cleared") { // fault 28 30
   const Cli cli("cli-debris");
+  const auto files = [&] { // of the fleet's directory
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(cli.scratch().path("run/debris"))) {
+      names.insert(entry.path().filename().string());
+    }
+    return names;
+  };
+  const std::set<std::string> left_by_a_dead_one{"control", "counters", "lock", "up.log"};
+  const std::set<std::string> left_by_down{"lock", "up.log"};
   REQUIRE(cli({"up", "-d", cli.topology("debris")}).exit_code == 0);
   REQUIRE(kill(status_of(cli)["scheduler_pid"].get<pid_t>(), SIGKILL) == 0);
+  CHECK(files() == left_by_a_dead_one);
   auto down = cli({"down"});
   while (down.exit_code == 4 || down.exit_code == 1) { // it is still dying
     down = cli({"down"});
@@ -279,9 +330,11 @@ TEST_CASE("down: what a killed scheduler left is shown until it is cleared") { /
   CAPTURE(down.err);
   CHECK(down.exit_code == 0);
   CHECK(down.out.find("debris") != std::string::npos);
+  CHECK(files() == left_by_down);
   CHECK(cli({"down"}).exit_code == 3);
   CHECK(cli({"up", "-d", cli.topology("debris")}).exit_code == 0);
   CHECK(cli({"down"}).out == "fleet debris stopped\n");
+  CHECK(files() == left_by_down);
 }
 
 TEST_CASE("up -d: a fleet that cannot start is the caller's error, with its exit code") {

@@ -98,7 +98,12 @@ TEST_CASE("cli: wrong usage is one line that says where to look, exit code 2") {
   check_refused(cli({"call", "echo"}), 2, "METHOD");
   check_refused(cli({"call", "echo"}), 2, "(see 'ringfleet call --help')");
   check_refused(cli({"status", "--wrong"}), 2, "--wrong");
-  check_refused(cli({"status", "-o", "xml"}), 2, "xml");
+  check_refused(cli({"status", "-o", "xml"}), 2, "--output: there is no format 'xml', only text and json");
+  check_refused(cli({"launch"}), 2, "there is no command 'launch', only demo, check, up, down, ");
+  check_refused(cli({"statsu"}), 2, "there is no command 'statsu', did you mean 'status'?");
+  check_refused(cli({"--fleet", "x", "dwon"}), 2, "there is no command 'dwon', did you mean 'down'?");
+  check_refused(cli({"--fleet", "x"}), 2, "a command is missing");
+  check_refused(cli({"--wrong"}), 2, "there is no option '--wrong', and a command is missing");
   check_refused(cli({"demo", "--seconds", "0"}), 2, "--seconds");
   check_refused(cli({"demo", "--runners", "0"}), 2, "--runners");
   check_refused(cli({"call", "echo", "echo", "data"}), 2, "unexpected argument 'data'");
@@ -106,6 +111,42 @@ TEST_CASE("cli: wrong usage is one line that says where to look, exit code 2") {
   check_refused(cli({"call", "echo", "echo", "--timeout", "5"}), 2, "--timeout");
   check_refused(cli({"call", "echo", "echo", "--file", "/does/not/exist"}), 2, "No such file or directory");
   check_refused(cli({"call", "echo", "echo", "--file", "/"}), 2, "Is a directory");
+}
+
+TEST_CASE("cli: with -o json every failure is one object on standard output, too, wherever the option stands") {
+  const Cli cli("cli-json");
+  cli.scratch().write("text.so", "this is no module");
+  cli.scratch().write("bad.toml", "[fleet]\nname = \"bad\"\n[[module]]\nid = \"m\"\npath = \"" +
+                                      cli.scratch().path("text.so") + "\"\n");
+  struct Case {
+    std::vector<std::string> words;
+    int code;
+  };
+  for (const auto& [words, code] : std::vector<Case>{{{"status", "-o", "json"}, 3},
+                                                     {{"-o", "json", "show", "echo"}, 3},
+                                                     {{"reload", "echo", "--output=json"}, 3},
+                                                     {{"down", "-o", "json"}, 3},
+                                                     {{"call", "echo", "echo", "-o", "json"}, 3},
+                                                     {{"check", "/none/fleet.toml", "-o", "json"}, 2},
+                                                     {{"up", "/none/fleet.toml", "-o", "json"}, 2},
+                                                     {{"up", "-d", cli.scratch().path("bad.toml"), "-o", "json"}, 1},
+                                                     {{"up", cli.scratch().path("bad.toml"), "-o", "json"}, 1},
+                                                     {{"segments", "rm", "-o", "json"}, 2},
+                                                     {{"demo", "/no/such/directory", "-o", "json"}, 2},
+                                                     {{"-o", "json", "launch"}, 2},
+                                                     {{"status", "--wrong", "-o", "json"}, 2}}) {
+    CAPTURE(words.front());
+    const auto result = cli(words);
+    CAPTURE(result.out);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == code);
+    const auto last_line = result.out.substr(result.out.rfind('\n', result.out.size() - 2) + 1); // `up` has told more
+    const auto json = nlohmann::json::parse(last_line, nullptr, false);
+    REQUIRE(json.is_object());
+    CHECK(json["ok"] == false);
+    CHECK(json["exit_code"] == code);
+    CHECK(result.err == "ringfleet: " + json["error"].get<std::string>() + "\n");
+  }
 }
 
 TEST_CASE("cli: everything that needs a fleet says that none runs, exit code 3") {
@@ -143,7 +184,13 @@ TEST_CASE("check: each error names file, line and key; -o json lists them all; e
   CAPTURE(text.err);
   CHECK(text.exit_code == 2);
   CHECK(text.out.empty());
-  CHECK(text.err.starts_with("ringfleet: "));
+  const auto lines = std::ranges::count(text.err, '\n');
+  CHECK(lines >= 2);
+  std::ptrdiff_t prefixed = text.err.starts_with("ringfleet: ");
+  for (auto at = text.err.find("\nringfleet: "); at != std::string::npos; at = text.err.find("\nringfleet: ", at + 1)) {
+    ++prefixed;
+  }
+  CHECK(prefixed == lines);
   CHECK(text.err.find("bad.toml:3") != std::string::npos);
   CHECK(text.err.find("colour") != std::string::npos);
   const auto answer = cli({"-o", "json", "check", file});

@@ -2,10 +2,13 @@
 #include "input.hpp"
 #include "output.hpp"
 
+#include "ringfleet/base/clock.hpp"
+#include "ringfleet/base/limits.hpp"
 #include "ringfleet/fleet/client.hpp"
 #include "ringfleet/fleet/fleet.hpp"
 #include "ringfleet/fleet/name.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -81,7 +84,8 @@ ExitCode report(const Arguments& arguments, Format format, const Reply& reply, i
   if (!reply.ok()) {
     const bool says_more = !bytes.empty() && is_utf8(bytes);
     throw Failure(exit_code_of(reply.status()),
-                  says_more ? fmt::format("{}: \"{}\"", reply.error(), one_line(bytes)) : one_line(reply.error()));
+                  says_more ? fmt::format("{}: \"{}\"", reply.error(), one_line(bytes)) : one_line(reply.error()),
+                  Failure::InJson::yes);
   }
   if (format == Format::text) {
     print(bytes);
@@ -96,6 +100,30 @@ ExitCode call(Caller& caller, const std::string& module, const Arguments& argume
   const auto reply = caller.call(module, arguments.method, std::as_bytes(std::span(payload)), options);
   const bool trim = reply.ok() || reply.status() == CallStatus::module_error;
   return report(arguments, format, reply, trim ? caller.show(module).abi_level : 0);
+}
+
+// A fleet of this one module, for this one call. A timeout that is given holds for the start, too; what is left of it
+// is the call's.
+void start_alone(std::optional<Fleet>& fleet, const std::string& id, const Arguments& arguments, CallOptions& options) {
+  auto topology = Fleet::single(id, std::filesystem::absolute(arguments.module).lexically_normal().string());
+  if (!options.timeout) {
+    fleet.emplace(std::move(topology));
+    return;
+  }
+  const MonotonicNs deadline = deadline_after(monotonic_now(), *options.timeout);
+  topology.modules.front().start_timeout =
+      std::clamp<Nanoseconds>(*options.timeout, limits::timeout_min, limits::timeout_max);
+  try {
+    fleet.emplace(std::move(topology));
+  } catch (const Error& error) {
+    if (monotonic_now() < deadline) {
+      throw;
+    }
+    throw Failure(ExitCode::timed_out, fmt::format("call {}.{}: --timeout {} passed before the module had started: {}",
+                                                   id, one_line(arguments.method), *arguments.timeout, error.what()));
+  }
+  const MonotonicNs now = monotonic_now();
+  options.timeout = Nanoseconds(static_cast<std::int64_t>(deadline > now ? deadline - now : 0));
 }
 
 ExitCode run(const Globals& globals, const Arguments& arguments) {
@@ -116,29 +144,30 @@ ExitCode run(const Globals& globals, const Arguments& arguments) {
                               one_line(arguments.module)));
   }
   const auto id = id_for(arguments.module);
-  Fleet fleet(Fleet::single(id, std::filesystem::absolute(arguments.module).lexically_normal().string()));
-  return call(fleet, id, arguments, globals.format, payload, options);
+  std::optional<Fleet> fleet;
+  start_alone(fleet, id, arguments, options);
+  return call(*fleet, id, arguments, globals.format, payload, options);
 }
 
 } // namespace
 
 Command call_command(const Globals& globals) {
   const auto arguments = std::make_shared<Arguments>();
-  return {.name = "call",
-          .summary = "call a method and print the reply bytes",
-          .declare =
-              [arguments](Parameters& with) {
-                with.argument("MODULE", arguments->module, "a module of a running fleet, or the path of a module file");
-                with.argument("METHOD", arguments->method, "the method's name");
-                with.optional_argument("INPUT", arguments->dash, "'-': the data comes from standard input");
-                with.option("--data", "TEXT", arguments->data, "the data as text; default: none");
-                with.option("--file", "FILE", arguments->file, "the data is the content of a file");
-                with.option("--timeout", "TIME", arguments->timeout,
-                            "such as 5s or 250ms; default: the module's call_timeout");
-                with.note(
-                    "A module file (with a '/' or '.so' in it) needs no fleet: one runner is started for the call.");
-              },
-          .run = [&globals, arguments] { return run(globals, *arguments); }};
+  return {
+      .name = "call",
+      .summary = "call a method and print the reply bytes",
+      .declare =
+          [arguments](Parameters& with) {
+            with.argument("MODULE", arguments->module, "a module of a running fleet, or the path of a module file");
+            with.argument("METHOD", arguments->method, "the method's name");
+            with.optional_argument("INPUT", arguments->dash, "'-': the data comes from standard input");
+            with.option("--data", "TEXT", arguments->data, "the data as text; default: none");
+            with.option("--file", "FILE", arguments->file, "the data is the content of a file");
+            with.option("--timeout", "TIME", arguments->timeout,
+                        "such as 5s or 250ms; default: the module's call_timeout; of a module file, start included");
+            with.note("A module file (with a '/' or '.so' in it) needs no fleet: one runner is started for the call.");
+          },
+      .run = [&globals, arguments] { return run(globals, *arguments); }};
 }
 
 } // namespace ringfleet::cli

@@ -99,7 +99,7 @@ Command check_command(const Globals& globals) {
                   if (json) {
                     print(problems_json(*file, error));
                   }
-                  throw Failure(ExitCode::usage, error.what());
+                  throw Failure(ExitCode::usage, error.what(), Failure::InJson::yes);
                 } catch (const Error& error) {
                   throw Failure(ExitCode::usage, error.what());
                 }

@@ -45,10 +45,10 @@ ExitCode run(const Arguments& arguments, bool json) {
   const auto outcome = demo::run(options, narrator);
   print(json ? demo::report_json(outcome) : "\n" + demo::report_text(outcome, colours_on(STDOUT_FILENO)));
   if (!outcome.failure.empty()) {
-    throw Failure(ExitCode::failed, fmt::format("demo: {}", outcome.failure));
+    throw Failure(ExitCode::failed, fmt::format("demo: {}", outcome.failure), Failure::InJson::yes);
   }
   if (!outcome.verified()) {
-    throw Failure(ExitCode::failed, "demo: not everything was verified (see the table)");
+    throw Failure(ExitCode::failed, "demo: not everything was verified (see the table)", Failure::InJson::yes);
   }
   return ExitCode::ok;
 }

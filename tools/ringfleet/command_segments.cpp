@@ -181,6 +181,7 @@ void add_counters(Removals& removals, const std::string& path) {
 // Each is tried; the failures are told together at the end.
 ExitCode remove_all(const Globals& globals, const Removals& removals) {
   std::vector<std::string> removed;
+  auto failed = Json::array();
   std::string failures;
   ErrorCode code{};
   for (const auto& [name, remove] : removals) {
@@ -189,18 +190,19 @@ ExitCode remove_all(const Globals& globals, const Removals& removals) {
       removed.push_back(name);
     } catch (const Error& error) {
       code = error.code();
+      failed.push_back({{"name", name}, {"error", error.what()}});
       failures += (failures.empty() ? "" : "; ") + std::string(error.what());
     }
   }
   if (globals.format == Format::json) {
-    print(dump(Json{{"removed", removed}}));
+    print(dump(Json{{"removed", removed}, {"failed", failed}}));
   } else {
     for (const auto& name : removed) {
       print(fmt::format("{} removed\n", name));
     }
   }
   if (!failures.empty()) {
-    throw Failure(exit_code_of(code), failures);
+    throw Failure(exit_code_of(code), failures, Failure::InJson::yes);
   }
   return ExitCode::ok;
 }

@@ -44,14 +44,21 @@ inline constexpr std::array exit_code_texts{
     ExitCodeText{ExitCode::runner_died, "the runner died, or none is alive to take the call"},
 };
 
-// A failure that knows its exit code. `what()` is the one line for the user, without the leading program name.
+// A failure that knows its exit code. `what()` is the line for the user (where several things are wrong with a file, a
+// line each), without the leading program name.
 class Failure : public std::runtime_error {
 public:
-  Failure(ExitCode code, const std::string& text) : std::runtime_error(text), code_(code) {}
+  // With `-o json`: has the command printed its object already, and does that say what is wrong?
+  enum class InJson : bool { no, yes };
+
+  Failure(ExitCode code, const std::string& text, InJson in_json = InJson::no)
+      : std::runtime_error(text), code_(code), in_json_(in_json) {}
   [[nodiscard]] ExitCode code() const noexcept { return code_; }
+  [[nodiscard]] InJson in_json() const noexcept { return in_json_; }
 
 private:
   ExitCode code_;
+  InJson in_json_;
 };
 
 [[nodiscard]] constexpr ExitCode exit_code_of(ErrorCode code) noexcept {
@@ -87,12 +94,12 @@ private:
   case CallStatus::module_exception: return ExitCode::module_error;
   case CallStatus::runner_lost:
   case CallStatus::no_runner:
+  case CallStatus::bad_reply: // its runner is ended
   case CallStatus::shut_down: return ExitCode::runner_died;
   case CallStatus::too_large: return ExitCode::usage;
   case CallStatus::cancelled:
   case CallStatus::lane_full:
   case CallStatus::no_space:
-  case CallStatus::bad_reply:
   case CallStatus::call_cycle:
   case CallStatus::call_too_deep: return ExitCode::failed;
   }

@@ -1,0 +1,42 @@
+#include "nearest.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace ringfleet::cli {
+namespace {
+
+// Changes, additions, omissions and exchanges of neighbours that make `to` of `from`.
+std::size_t distance(std::string_view from, std::string_view to) {
+  std::vector<std::vector<std::size_t>> steps(from.size() + 1, std::vector<std::size_t>(to.size() + 1));
+  for (std::size_t i = 0; i <= from.size(); ++i) {
+    for (std::size_t j = 0; j <= to.size(); ++j) {
+      if (i == 0 || j == 0) {
+        steps[i][j] = i + j;
+        continue;
+      }
+      const std::size_t changed = steps[i - 1][j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
+      steps[i][j] = std::min({steps[i - 1][j] + 1, steps[i][j - 1] + 1, changed});
+      if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1]) {
+        steps[i][j] = std::min(steps[i][j], steps[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return steps[from.size()][to.size()];
+}
+
+} // namespace
+
+std::string nearest(std::string_view word, const std::vector<std::string>& known) {
+  std::string found;
+  std::size_t best = (word.size() + 2) / 3 + 1;
+  for (const std::string& candidate : known) {
+    if (const std::size_t steps = distance(word, candidate); steps < best) {
+      best = steps;
+      found = candidate;
+    }
+  }
+  return found;
+}
+
+} // namespace ringfleet::cli

@@ -236,7 +236,20 @@ TEST_CASE("stat: without any fleet it says where it looked and how to start one"
   const Result result = run("2>&1 >/dev/null");
   CHECK(result.status == 0);
   CHECK(runtime.neutral(result.out) ==
-        "ringfleet-stat: no fleet and no channel in 'DIR' (start one with: ringfleet up FILE)\n");
+        "ringfleet-stat: no fleet and no channel counts in 'DIR' (start one with: ringfleet up FILE)\n");
+}
+
+TEST_CASE("stat: no table is printed without a row (a fleet that was stopped, and that beside a channel)") {
+  const Runtime runtime;
+  (void)runtime.fleet("day"); // its lock and its log stay when it is stopped
+  CHECK(run("2>/dev/null").out.empty());
+  CHECK(runtime.neutral(run("2>&1").out) ==
+        "ringfleet-stat: no fleet and no channel counts in 'DIR' (start one with: ringfleet up FILE)\n");
+  CHECK(runtime.neutral(run("--fleet day 2>&1").out) ==
+        "ringfleet-stat: no process of fleet 'day' counts in 'DIR' (start one with: ringfleet up FILE)\n");
+  CounterWriter writer(counter::counter_path(runtime.fleet("channels"), "publisher", 1),
+                       {.fleet = "channels", .role = "publisher", .name = "ticks", .serial = 1});
+  CHECK(run("2>&1").out.starts_with("CHANNEL  END "));
 }
 
 TEST_CASE("stat: --version, --help and wrong usage have their exit statuses") {
@@ -246,4 +259,8 @@ TEST_CASE("stat: --version, --help and wrong usage have their exit statuses") {
   CHECK(run("--help").out.find("Exit status") != std::string::npos);
   CHECK(run("--nonsense 2>/dev/null").status == 2);
   CHECK(run("-o xml 2>/dev/null").status == 2);
+  CHECK(run("bogus 2>&1").out == "ringfleet-stat: command line: unexpected 'bogus' (see 'ringfleet-stat --help')\n");
+  const std::string format = run("-o xml 2>&1").out;
+  CHECK(format.starts_with("ringfleet-stat: command line: "));
+  CHECK(std::ranges::count(format, '\n') == 1);
 }

@@ -35,8 +35,10 @@ int show_once(const Options& options, bool clear_screen) {
   for (const stat::RefusedFile& file : picture.refused) {
     std::fprintf(stderr, "ringfleet-stat: %s\n", file.error.c_str());
   }
-  if (picture.fleets.empty() && picture.channels.empty()) {
-    std::fprintf(stderr, "ringfleet-stat: no fleet and no channel in '%s' (start one with: ringfleet up FILE)\n",
+  if (picture.is_empty()) {
+    std::fprintf(stderr, "ringfleet-stat: %s counts in '%s' (start one with: ringfleet up FILE)\n",
+                 options.fleet.empty() ? "no fleet and no channel"
+                                       : ("no process of fleet '" + options.fleet + "'").c_str(),
                  picture.directory.c_str());
   }
   return picture.refused.empty() ? shown : partly_shown;
@@ -71,7 +73,13 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     return show(options);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? shown : usage;
+    if (error.get_exit_code() == 0) {
+      return app.exit(error); // help, or the version
+    }
+    const auto words = app.remaining();
+    std::fprintf(stderr, "ringfleet-stat: command line: %s (see 'ringfleet-stat --help')\n",
+                 words.empty() ? error.what() : ("unexpected '" + words.front() + "'").c_str());
+    return usage;
   } catch (const Error& error) {
     std::fprintf(stderr, "ringfleet-stat: %s\n", error.what());
     return error.code() == ErrorCode::not_found ? no_such_fleet : partly_shown;

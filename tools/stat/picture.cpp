@@ -36,6 +36,11 @@ std::vector<counter::CounterSnapshot> channel_ends(Picture& picture) {
 
 } // namespace
 
+bool Picture::is_empty() const {
+  return channels.empty() &&
+         std::ranges::all_of(fleets, [](const FleetPicture& fleet) { return fleet.processes.empty(); });
+}
+
 Picture take_picture(const std::string& fleet) {
   Picture picture{.directory = os::runtime_base_path(), .fleets = {}, .channels = {}, .refused = {}};
   const std::vector<std::string> names = os::list_fleets();

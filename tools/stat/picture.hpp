@@ -25,6 +25,9 @@ struct Picture {
   std::vector<FleetPicture> fleets;
   std::vector<counter::CounterSnapshot> channels; // the ends of channels, by channel, publishers first
   std::vector<RefusedFile> refused;               // files that are there and cannot be shown
+
+  // Is there no process to show? A fleet that was stopped leaves its directory.
+  [[nodiscard]] bool is_empty() const;
 };
 
 // An empty name: all fleets. A fleet that does not exist is Error(not_found).

@@ -131,7 +131,8 @@ nlohmann::ordered_json object_of(const CounterSnapshot& process) {
 
 std::string as_table(const Picture& picture) {
   std::string text;
-  if (!picture.fleets.empty() || picture.channels.empty()) {
+  const auto counts = [](const FleetPicture& fleet) { return !fleet.processes.empty(); };
+  if (std::ranges::any_of(picture.fleets, counts)) {
     const auto& columns = fleet_columns();
     std::vector<Row> rows = {head_of(columns)};
     for (const FleetPicture& fleet : picture.fleets) {

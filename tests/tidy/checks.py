@@ -148,6 +148,38 @@ def check_sync(tree):
             yield "sync", page, number, f"edge '{match.group(1)}' is in no source"
 
 
+COUNTING = [("The scheduler", "lib/ringfleet/fleet/"), ("A runner", "runner/"), ("A publisher", "lib/ringfleet/channel/"),
+            ("A subscriber", "lib/ringfleet/channel/")]
+
+
+def check_counters(tree):
+    """Each label that a process counts under has a row in its section of docs/counters.md, and each row a label."""
+    page = "docs/counters.md"
+    rows, section = {}, ""
+    for number, line in each_line(tree.text(page) if page in tree.files else ""):
+        heading = re.match(r"## (.+)", line)
+        section = heading.group(1) if heading else section
+        cells = re.match(r"\|([^|]*`[^|]*)\|[^|]*\|[^|]*\|$", line)
+        names = re.findall(r"`([^`]+)`", cells.group(1)) if cells else []
+        for name in names:  # `latency.p50_ns`, `.p99_ns`
+            full = names[0].split(".")[0] + name if name.startswith(".") else name
+            rows.setdefault(section, {})[full] = number
+    for folder in sorted({folder for _, folder in COUNTING}):
+        sections = [title for title, its in COUNTING if its == folder]
+        described = {name: number for title in sections for name, number in rows.get(title, {}).items()}
+        counted = {}
+        for path in tree.cpp(folder.rstrip("/")):
+            for number, line in each_line(tree.text(path)):
+                for label in re.findall(r'\b(?:counter|gauge|text)\("([^"]+)"\)', line):
+                    counted[label] = (path, number)
+        for label, (path, number) in sorted(counted.items()):
+            if label not in described:
+                yield "counters", path, number, f"'{label}' is not in {page}, {' or '.join(sections)}"
+        for label, number in sorted(described.items()):
+            if label not in counted:
+                yield "counters", page, number, f"nothing in {folder} counts '{label}'"
+
+
 def check_length(tree):
     for path in tree.files:
         if path.endswith((".cpp", ".hpp", ".c", ".h", ".py")):
@@ -192,7 +224,7 @@ def contains(lines, block):
 
 
 CHECKS = [check_includes, check_words, check_atomics, check_markers, check_opening, check_listed, check_sync,
-          check_length, check_version, check_readme]
+          check_counters, check_length, check_version, check_readme]
 
 
 class Tree:

@@ -118,6 +118,18 @@ class Planted(unittest.TestCase):
         self.assert_found("sync", "docs/memory-model.md",
                           {"docs/memory-model.md": CLEAN["docs/memory-model.md"] + "| `ring.gone` | a | b |\n"})
 
+    def test_a_counter_without_a_row_and_a_row_without_a_counter_are_found(self):
+        source = 'auto a = file.counter("calls");\nauto b = file.gauge("age.p50_ns"), c = file.gauge("age.p99_ns");\n'
+        main = CLEAN["runner/main.cpp"] + source
+        page = "## A runner\n\n| label | kind | counts |\n|---|---|---|\n| `calls` | counter | calls |\n"
+        ages = "| `age.p50_ns`, `.p99_ns` | gauge | ages |\n"
+        self.assertEqual(violations({"runner/main.cpp": main, "docs/counters.md": page + ages}), [])
+        self.assert_found("counters", "runner/main.cpp", {"runner/main.cpp": main, "docs/counters.md": page})
+        self.assert_found("counters", "runner/main.cpp",
+                          {"runner/main.cpp": main, "docs/counters.md": page.replace("A runner", "A publisher") + ages})
+        self.assert_found("counters", "docs/counters.md",
+                          {"runner/main.cpp": main, "docs/counters.md": page + ages + "| `none` | counter | none |\n"})
+
     def test_a_file_that_is_too_long_is_found(self):
         self.assert_found("length", "tests/ring/t.cpp", {"tests/ring/t.cpp": "int x;\n" * 401})
 

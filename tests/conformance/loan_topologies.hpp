@@ -53,7 +53,7 @@ inline std::uint64_t lend(const World& world, const RingSpace& space, std::uint6
     return 1;
   }
   frame::LoanArena<> arena(space.arena(*number), {.number = *number});
-  frame::FrameWriter<Producer> writer(*producer, {.arena = &arena});
+  frame::FrameWriter<Producer> writer(*producer, {.arena = &arena, .sole_user = world.has_own_view(SpaceRole::owner)});
   std::uint64_t wrong = 0;
   for (auto message = Message{id, begin}; message.number != end;) {
     auto loan = writer.loan(message.bytes());
@@ -83,7 +83,8 @@ public:
     for (std::uint32_t number = 1; number <= space.facts().arenas; ++number) {
       wrong_ += !arenas.open(number, space.arena(number));
     }
-    frame::FrameReader<SharedReader<frame::FrameBlock>> reader(blocks, {.held_views = views_max, .arenas = &arenas});
+    frame::FrameReader<SharedReader<frame::FrameBlock>> reader(
+        blocks, {.held_views = views_max, .arenas = &arenas, .sole_user = world_.has_own_view(SpaceRole::reader)});
     world_.arrive();
     while (count_ < expected_.size() * loans_total) {
       frame::View view;

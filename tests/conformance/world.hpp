@@ -2,11 +2,13 @@
 
 // Where a topology runs: its rings on one of the backings, its actors as threads of this process or as processes of
 // their own. The test's process makes the rings; an actor asks the world for its view of ring i, which is the same
-// mapping for a thread and one of its own for a process.
+// mapping for a thread and one of its own for a process; under AddressSanitizer also for a thread that reads, if the
+// ring has a name.
 
 #include "../os/forked_child.hpp"
 #include "../os/scratch_directory.hpp"
 #include "../scale.hpp"
+#include "ringfleet/base/poison.hpp"
 #include "ringfleet/os/mapping.hpp"
 #include "ringfleet/ring/process_judge.hpp"
 #include "ringfleet/ring/ring.hpp"
@@ -83,9 +85,13 @@ public:
   RingSpace& own(std::size_t ring) { return spaces_[ring]; }
 
   [[nodiscard]] BarrierOptions options() const {
-    return {.waiting = Waiting::park, .shared = actors_ == Actors::processes};
+    return {.waiting = Waiting::park, .shared = actors_ == Actors::processes || has_own_view(SpaceRole::reader)};
   }
   [[nodiscard]] Actors actors() const { return actors_; }
+  // Has the calling actor its view for itself? Then it may poison there.
+  [[nodiscard]] bool has_own_view(SpaceRole role) const {
+    return is_child_ || (can_poison && role == SpaceRole::reader && is_named());
+  }
   Board& board() { return *reinterpret_cast<Board*>(board_.writable_bytes().data()); }
 
   // Runs body(actor) beside us; what it returns counts as wrong.
@@ -147,8 +153,9 @@ private:
     }
     return memory::Place::heap();
   }
+  [[nodiscard]] bool is_named() const { return backing_ == memory::Backing::shm || backing_ == memory::Backing::file; }
   RingSpace view(std::size_t ring, SpaceRole role) {
-    if (!is_child_) {
+    if (!has_own_view(role)) {
       return spaces_[ring].share();
     }
     const auto& spec = specs_[ring];

@@ -1,7 +1,9 @@
 #pragma once
 
-// A frame ring in plain memory, mapped once, and messages whose every byte follows from their number and length.
+// A frame ring in plain memory, and messages whose every byte follows from their number and length. Under
+// AddressSanitizer a pair's writer and reader have a view of the blocks each, and poison what they do not hold.
 
+#include "../mirrored_memory.hpp"
 #include "../scale.hpp"
 #include "ringfleet/frame/frame_reader.hpp"
 #include "ringfleet/frame/frame_writer.hpp"
@@ -27,28 +29,53 @@ inline constexpr ring::BarrierOptions parks{.waiting = ring::Waiting::park, .sha
 
 class FrameRing {
 public:
-  explicit FrameRing(std::size_t capacity, std::uint64_t first_position = 0) : blocks_(capacity) {
+  static constexpr std::size_t everybody = 0, writers = 1, readers = 2, views = 3;
+
+  explicit FrameRing(std::size_t capacity, std::uint64_t first_position = 0)
+      : capacity_(capacity), blocks_(capacity * sizeof(FrameBlock), views) {
     ring::format_ring(memory(), first_position);
   }
-  ring::RingMemory<FrameBlock> memory() { return {producer_, evicted_, joins_, readers_, blocks_}; }
-  std::uint64_t capacity() const { return blocks_.size(); }
-  FrameBlock& block(std::uint64_t position) { return blocks_[position & (blocks_.size() - 1)]; }
+  // Those of one view may not be used by two who are its sole users.
+  ring::RingMemory<FrameBlock> memory(std::size_t view = everybody) {
+    return {
+        producer_, evicted_, joins_, readers_, {reinterpret_cast<FrameBlock*>(blocks_.view(view).data()), capacity_}};
+  }
+  std::uint64_t capacity() const { return capacity_; }
+  static constexpr std::uint64_t elsewhere = 1ULL << 62;
+  // Of a byte in whatever view: its place in the ring.
+  std::uint64_t offset_of(const std::byte* byte) {
+    for (std::size_t view = 0; view < views; ++view) {
+      const auto blocks = blocks_.view(view);
+      if (byte >= blocks.data() && byte < blocks.data() + blocks.size()) {
+        return static_cast<std::uint64_t>(byte - blocks.data());
+      }
+    }
+    return elsewhere;
+  }
+  FrameBlock& block(std::uint64_t position) { return memory().slots[position & (capacity_ - 1)]; }
 
 private:
   ring::ProducerLines producer_{};
   std::array<std::uint64_t, 4> evicted_{};
   ring::Sequence joins_{};
   std::array<ring::ReaderLines, 4> readers_{};
-  std::vector<FrameBlock> blocks_;
+  std::size_t capacity_;
+  ringfleet::test::MirroredMemory blocks_;
 };
+
+template <class Options>
+Options sole_user(Options options) {
+  options.sole_user = true;
+  return options;
+}
 
 // A ring with its writer and one reader.
 struct Pair {
   explicit Pair(std::size_t capacity, const WriterOptions<>& writer_options = {.max_message = 1 << 20},
                 const ReaderOptions& reader_options = {.max_message = 1 << 20}, std::uint64_t first_position = 0)
-      : ring(capacity, first_position), producer(ring.memory(), parks),
-        blocks(*BlockReader::join(ring.memory(), 0, {}, parks)), writer(producer, writer_options),
-        reader(blocks, reader_options) {}
+      : ring(capacity, first_position), producer(ring.memory(FrameRing::writers), parks),
+        blocks(*BlockReader::join(ring.memory(FrameRing::readers), 0, {}, parks)),
+        writer(producer, sole_user(writer_options)), reader(blocks, sole_user(reader_options)) {}
 
   FrameRing ring;
   BlockProducer producer;

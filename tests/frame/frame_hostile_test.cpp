@@ -176,6 +176,7 @@ TEST_CASE("frame: a cursor that says anything is survived") {
     pair.ring.memory().producer.cursor.publish(round % 3 == 0 ? random() : random() % 1'000);
     std::uint64_t sum = 0;
     (void)drain(pair, sum);
+    pair.reader.end_sole_use();
     MessageReader newcomer(pair.blocks, small_reader);
     CHECK(newcomer.position() - pair.blocks.position() <= 64);
   }

@@ -1,12 +1,15 @@
 #include "frame_fixture.hpp"
 
+#include "../misuse.hpp"
 #include "ringfleet/base/poison.hpp"
+#include "ringfleet/ring/process_judge.hpp"
 #include "ringfleet/ring/ring_space.hpp"
+#include "ringfleet/ring/shared_producer.hpp"
+#include "ringfleet/ring/shared_reader.hpp"
 
 #include <doctest/doctest.h>
 #include <string>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace ringfleet;
@@ -42,48 +45,56 @@ struct GuardedPair {
   MessageReader reader;
 };
 
-#if defined(RINGFLEET_POISONS)
-// What a child says that does this to a pair of its own. It makes the pair: mappings are not inherited.
-template <class Misuse>
-std::string last_words_after(Misuse&& misuse) {
-  int ends[2];
-  REQUIRE(::pipe(ends) == 0);
-  const auto child = ::fork();
-  if (child == 0) {
-    ::dup2(ends[1], STDERR_FILENO);
-    GuardedPair pair;
-    misuse(pair);
-    ::_exit(0);
+// The same with a ring that many may write.
+struct SharedPair {
+  static ring::RingSpec spec() {
+    ring::RingSpec spec;
+    spec.place = memory::Place::anonymous("poison");
+    spec.unit_bytes = sizeof(FrameBlock);
+    spec.capacity = capacity;
+    spec.members = 2;
+    spec.producers = ring::Producers::many;
+    return spec;
   }
-  ::close(ends[1]);
-  std::string said;
-  char bytes[4'096];
-  for (auto count = ::read(ends[0], bytes, sizeof bytes); count > 0; count = ::read(ends[0], bytes, sizeof bytes)) {
-    said.append(bytes, static_cast<std::size_t>(count));
-  }
-  ::close(ends[0]);
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  CHECK(status != 0);
-  return said;
-}
-#endif
+  SharedPair()
+      : space(ring::RingSpace::create(spec())),
+        reader_space(ring::RingSpace::attach(
+            space.descriptors(), {.unit_bytes = sizeof(FrameBlock), .producers = ring::Producers::many}, "poison")),
+        producer(*Producer::join(space.shared_memory<FrameBlock>(), ring::owner_identity(os::own_identity()),
+                                 ring::is_surely_dead_producer, parks)),
+        blocks(*Blocks::join(reader_space.shared_memory<FrameBlock>(), 0, {}, parks)),
+        writer(producer, {.max_message = 1 << 16, .sole_user = true}),
+        reader(blocks, {.max_message = 1 << 16, .sole_user = true}) {}
 
-} // namespace
+  using Producer = ring::SharedProducer<FrameBlock>;
+  using Blocks = ring::SharedReader<FrameBlock>;
+  ring::RingSpace space;
+  ring::RingSpace reader_space;
+  Producer producer;
+  Blocks blocks;
+  FrameWriter<Producer> writer;
+  FrameReader<Blocks> reader;
+};
 
-TEST_CASE("poison: messages of every length go through a ring whose free blocks are poisoned, many laps long") {
-  GuardedPair pair;
+// Up to two messages lie in the ring at a time, and where many may write a claim that was given up as well.
+template <class Pair>
+void exchange_many_laps(std::uint64_t lengths) {
+  Pair pair;
   std::uint64_t next = 0;
   for (std::uint64_t number = 0; number < 600; ++number) {
-    const auto length = number * 37 % 1'400;
+    const auto length = number * 37 % lengths;
     if (number % 5 == 0) {
-      (void)pair.writer.claim(length % 900); // given up again
+      (void)pair.writer.claim(length % 500); // given up again
     }
     REQUIRE(pair.writer.write(message(length, number)) == WriteResult::written);
     if (number % 3 != 0) {
       View view;
-      REQUIRE(pair.reader.take(view) == ReadResult::message);
-      CHECK(view.bytes.size() == next * 37 % 1'400);
+      auto result = pair.reader.take(view);
+      for (int look = 0; result == ReadResult::empty && look < 4; ++look) { // it has passed what was given up
+        result = pair.reader.take(view);
+      }
+      REQUIRE(result == ReadResult::message);
+      CHECK(view.bytes.size() == next * 37 % lengths);
       CHECK(is_message(view.bytes, next++));
       (void)pair.reader.release_held();
     }
@@ -91,7 +102,29 @@ TEST_CASE("poison: messages of every length go through a ring whose free blocks 
       (void)pair.reader.poll([&](const View& view) { CHECK(is_message(view.bytes, next++)); });
     }
   }
+  for (int look = 0; look < 4; ++look) {
+    (void)pair.reader.poll([&](const View& view) { CHECK(is_message(view.bytes, next++)); });
+  }
   CHECK(next == 600);
+}
+
+#if defined(RINGFLEET_POISONS)
+template <class Pair = GuardedPair, class Misuse>
+std::string last_words_after(Misuse&& misuse) {
+  return ringfleet::test::last_words_of([&] {
+    Pair pair;
+    misuse(pair);
+  });
+}
+#endif
+
+} // namespace
+
+TEST_CASE("poison: messages of every length go through a ring whose free blocks are poisoned, many laps long") {
+  exchange_many_laps<GuardedPair>(1'400);
+}
+TEST_CASE("poison: so they do where many may write") {
+  exchange_many_laps<SharedPair>(1'100);
 }
 
 #if defined(RINGFLEET_POISONS)
@@ -141,5 +174,41 @@ TEST_CASE("poison: a claim that is written to after its commit ends the program"
     fill(bytes, 2);
   });
   CHECK(said.find("use-after-poison") != std::string::npos);
+}
+
+TEST_CASE("poison: where many may write, what is written beyond a claim or after its commit ends the program as well") {
+  const auto beyond = last_words_after<SharedPair>([](SharedPair& pair) {
+    auto claim = pair.writer.claim(100);
+    claim.bytes().data()[100] = std::byte{1};
+  });
+  CHECK(beyond.find("use-after-poison") != std::string::npos);
+  const auto after = last_words_after<SharedPair>([](SharedPair& pair) {
+    auto claim = pair.writer.claim(100);
+    const auto bytes = claim.bytes();
+    claim.commit(100);
+    fill(bytes, 2);
+  });
+  CHECK(after.find("use-after-poison") != std::string::npos);
+}
+
+TEST_CASE("poison: who is not the sole user any more poisons nothing") {
+  const auto said = last_words_after([](GuardedPair& pair) {
+    pair.writer.end_sole_use();
+    pair.reader.end_sole_use();
+    for (std::uint64_t number = 0; number < 100; ++number) {
+      (void)pair.writer.write(message(100, number));
+      (void)pair.reader.poll([](const View&) {});
+    }
+    std::uint64_t sum = 0;
+    for (const auto byte : pair.space.units()) {
+      sum += static_cast<std::uint64_t>(byte);
+    }
+    for (const auto byte : pair.reader_space.units()) {
+      sum += static_cast<std::uint64_t>(byte);
+    }
+    (void)!::write(STDERR_FILENO, "read", 4);
+    ::_exit(sum != 0 ? 1 : 0);
+  });
+  CHECK(said == "read");
 }
 #endif

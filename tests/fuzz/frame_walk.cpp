@@ -1,6 +1,8 @@
 // Records of any bytes in a published ring, under a reliable and a lossy reader, changed between their looks.
-// Whatever they hand out lies in the ring or in a buffer of theirs, and no look is longer than the ring.
+// Whatever they hand out lies in the ring or in a buffer of theirs, and no look is longer than the ring. A reliable
+// reader has a view of its own and poisons what it does not hold.
 
+#include "../mirrored_memory.hpp"
 #include "counted_atomics.hpp"
 #include "input.hpp"
 #include "ringfleet/frame/frame_reader.hpp"
@@ -23,23 +25,31 @@ using Blocks = ring::Reader<FrameBlock, A>;
 using LossyBlocks = ring::LossyReader<FrameBlock, A>;
 
 constexpr ring::BarrierOptions spins{.waiting = ring::Waiting::spin, .shared = false};
-constexpr frame::ReaderOptions small_reader{.max_message = 1'000, .assemblies = 2, .held_views = 3};
+constexpr frame::ReaderOptions small_reader{.max_message = 1'000, .assemblies = 2, .held_views = 3, .sole_user = true};
+
+enum View : std::uint8_t { everybody, of_reader, of_newcomer, views };
+constexpr std::uint64_t capacity_max = 64;
+
+test::MirroredMemory& memory_of_all_runs() {
+  static test::MirroredMemory memory(capacity_max * sizeof(FrameBlock), views);
+  return memory;
+}
 
 enum Step : std::uint8_t { record, scribbled, moved_cursor, poll, lossy_read, take, release, newcomer, steps };
 
 class Ring {
 public:
   explicit Ring(Input& input)
-      : capacity_(std::uint64_t{4} << input.take<std::uint8_t>() % 5),
-        blocks_(static_cast<std::size_t>(capacity_) * sizeof(FrameBlock)) {
+      : capacity_(std::uint64_t{4} << input.take<std::uint8_t>() % 5), blocks_(memory_of_all_runs()) {
+    blocks_.reset(static_cast<std::size_t>(capacity_) * sizeof(FrameBlock));
     constexpr std::uint64_t starts[] = {0, 64, (1ULL << 32) - 8, (1ULL << 63) - 8, (1ULL << 63) + 64};
     cursor_ = starts[input.take<std::uint8_t>() % std::size(starts)] & ~std::uint64_t{3};
     ring::format_ring(memory(), cursor_);
   }
-  [[nodiscard]] ring::RingMemory<FrameBlock> memory() {
-    return {producer_, evicted_, joins_, lines_, {reinterpret_cast<FrameBlock*>(bytes().data()), capacity_}};
+  [[nodiscard]] ring::RingMemory<FrameBlock> memory(View view = everybody) {
+    return {producer_, evicted_, joins_, lines_, {reinterpret_cast<FrameBlock*>(bytes(view).data()), capacity_}};
   }
-  [[nodiscard]] std::span<std::byte> bytes() const { return blocks_.span(); }
+  [[nodiscard]] std::span<std::byte> bytes(View view = everybody) const { return blocks_.view(view); }
   [[nodiscard]] std::uint64_t capacity() const { return capacity_; }
 
   // As a writer would put it, but with whatever form, length and parts the input says.
@@ -65,7 +75,7 @@ public:
 
 private:
   std::uint64_t capacity_;
-  ExactMemory blocks_;
+  test::MirroredMemory& blocks_;
   std::uint64_t cursor_ = 0;
   ring::ProducerLines producer_{};
   std::array<std::uint64_t, 4> evicted_{};
@@ -76,14 +86,14 @@ private:
 class Readers {
 public:
   explicit Readers(Ring& ring)
-      : ring_(ring), blocks_(*Blocks::join(ring.memory(), 0, {}, spins)),
+      : ring_(ring), blocks_(*Blocks::join(ring.memory(of_reader), 0, {}, spins)),
         lossy_blocks_(*LossyBlocks::join(ring.memory(), 1, {}, spins)), reader_(blocks_, small_reader),
         lossy_(lossy_blocks_, small_reader) {}
 
   void poll(std::uint64_t max) {
     allow();
     const auto before = reader_.position();
-    const auto result = reader_.poll([&](const frame::View& view) { check(view); }, max);
+    const auto result = reader_.poll([&](const frame::View& view) { check(view, of_reader); }, max);
     require(result.messages <= ring_.capacity(), "no more messages than blocks");
     require(result.messages <= max, "no more messages than were asked for");
     require(reader_.position() - before <= ring_.capacity(), "a poll goes no further than a ring");
@@ -101,7 +111,7 @@ public:
     allow();
     frame::View view;
     if (reader_.take(view) == ReadResult::message) {
-      check(view);
+      check(view, of_reader);
     }
     require(reader_.held() <= small_reader.held_views, "no more views are held than may be");
   }
@@ -113,19 +123,19 @@ public:
   }
   void newcomer() {
     allow();
-    if (auto blocks = Blocks::join(ring_.memory(), 2, {.from = ring::JoinFrom::oldest}, spins)) {
+    if (auto blocks = Blocks::join(ring_.memory(of_newcomer), 2, {.from = ring::JoinFrom::oldest}, spins)) {
       frame::FrameReader<Blocks, A> reader(*blocks, small_reader);
       require(reader.position() - blocks->position() <= ring_.capacity(), "a newcomer begins in the ring");
-      (void)reader.poll([&](const frame::View& view) { check(view); });
+      (void)reader.poll([&](const frame::View& view) { check(view, of_newcomer); });
     }
   }
 
 private:
   // Joining may look at sixteen records from every block; a look at a record takes five loads, a copy eight.
   void allow() const { A::allow(ring_.capacity() * 16 * 8 + 1'000); }
-  void check(const frame::View& view) const {
+  void check(const frame::View& view, View whose) const {
     touch(view.bytes);
-    require(lies_in(view.bytes, ring_.bytes()) || view.bytes.size() <= small_reader.max_message,
+    require(lies_in(view.bytes, ring_.bytes(whose)) || view.bytes.size() <= small_reader.max_message,
             "a view lies in the ring or in a buffer");
   }
 

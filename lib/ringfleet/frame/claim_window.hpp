@@ -85,6 +85,8 @@ public:
     }
   }
 
+  void end_guard() noexcept { guard_.end(); }
+
   [[nodiscard]] FrameBlock& block(std::uint64_t position) noexcept { return producer_.slot(position); }
   [[nodiscard]] std::uint64_t published() const noexcept { return published_; }
 

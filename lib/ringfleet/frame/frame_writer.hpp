@@ -44,7 +44,7 @@ template <class A = Atomics>
 struct WriterOptions {
   std::uint64_t max_message = limits::message_bytes_max_default;
   LoanArena<A>* arena = nullptr; // none: nothing can be lent
-  bool sole_user = false;        // of this mapping of the ring, in this process; see base/poison.hpp. One producer only
+  bool sole_user = false;        // of this mapping of the ring, in this process; see base/poison.hpp
 };
 
 // One thread of one process at a time. `P` is ring::Producer<FrameBlock> or ring::SharedProducer<FrameBlock>; it must
@@ -171,6 +171,9 @@ public:
 
   // Makes every commit so far visible, by one store; wakes readers that wait for it.
   void flush() noexcept { source_.flush(); }
+
+  // Any thread: this writer is not the sole user of its mapping any more. Without `sole_user` nothing.
+  void end_sole_use() noexcept { source_.end_guard(); }
 
   // The id of the message committed last.
   [[nodiscard]] std::uint64_t last_id() const noexcept { return last_id_; }

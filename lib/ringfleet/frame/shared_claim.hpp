@@ -5,6 +5,7 @@
 // behind it are not read before.
 
 #include "ringfleet/base/clock.hpp"
+#include "ringfleet/frame/block_guard.hpp"
 #include "ringfleet/frame/record.hpp"
 #include "ringfleet/ring/gate.hpp"
 #include "ringfleet/ring/sequencer.hpp"
@@ -20,12 +21,13 @@ namespace ringfleet::frame {
 template <class P, class A = Atomics>
 class SharedClaim {
 public:
-  explicit SharedClaim(P& producer, bool /*sole_user*/ = false) noexcept
+  explicit SharedClaim(P& producer, bool sole_user = false) noexcept
       : producer_(producer), capacity_(producer.capacity()),
-        published_(ring::latest_claim<A>(producer.sequencer().lines()).end()) {}
+        published_(ring::latest_claim<A>(producer.sequencer().lines()).end()),
+        guard_(&producer.slot(0), capacity_, sole_user) {}
 
   [[nodiscard]] ring::ClaimResult reserve(std::uint64_t count, std::uint64_t& first) noexcept {
-    return producer_.try_claim_contiguous(count, first);
+    return shown(producer_.try_claim_contiguous(count, first), first, count);
   }
   [[nodiscard]] ring::ClaimResult reserve_until(std::uint64_t count, std::uint64_t& first, MonotonicNs deadline) {
     for (;;) {
@@ -38,26 +40,34 @@ public:
           continue;
         }
       }
-      return result;
+      return shown(result, first, count);
     }
   }
   [[nodiscard]] ring::ClaimResult reserve_run(std::uint64_t count, std::uint64_t& first) noexcept {
-    return producer_.try_claim(count, first);
+    return shown(producer_.try_claim(count, first), first, count);
   }
   [[nodiscard]] std::uint64_t run_max() const noexcept { return std::min(capacity_, producer_.largest_claim()); }
 
   void finish(std::uint64_t first, std::uint64_t reserved, std::uint64_t used) noexcept {
     for (auto position = first + used; position != first + reserved;) {
       const auto blocks = std::min(first + reserved - position, to_wrap(position));
+      guard_.show(position, 1);
       store_header<A>(block(position), padding_header(position, blocks));
       position += blocks;
     }
     published_ = first + reserved;
+    guard_.hide(first, reserved);
     producer_.publish(first, reserved);
   }
-  void cancel(std::uint64_t first, std::uint64_t reserved) noexcept { producer_.abort(first, reserved); }
-  void give(std::uint64_t /*first*/, std::uint64_t /*reserved*/, std::uint64_t /*bytes*/) noexcept {}
+  void cancel(std::uint64_t first, std::uint64_t reserved) noexcept {
+    guard_.hide(first, reserved);
+    producer_.abort(first, reserved);
+  }
+  void give(std::uint64_t first, std::uint64_t reserved, std::uint64_t bytes) noexcept {
+    guard_.show_bytes(first, reserved, bytes);
+  }
   void flush() noexcept {}
+  void end_guard() noexcept { guard_.end(); }
 
   [[nodiscard]] FrameBlock& block(std::uint64_t position) noexcept { return producer_.slot(position); }
   [[nodiscard]] std::uint64_t published() const noexcept { return published_; }
@@ -77,6 +87,13 @@ public:
   }
 
 private:
+  [[nodiscard]] ring::ClaimResult shown(ring::ClaimResult result, const std::uint64_t& first,
+                                        std::uint64_t count) const noexcept {
+    if (result == ring::ClaimResult::claimed) [[likely]] {
+      guard_.show(first, count);
+    }
+    return result;
+  }
   [[nodiscard]] std::uint64_t to_wrap(std::uint64_t position) const noexcept {
     return capacity_ - (position & (capacity_ - 1));
   }
@@ -84,6 +101,7 @@ private:
   P& producer_;
   std::uint64_t capacity_;
   std::uint64_t published_; // end of this writer's last claim, at first of anybody's
+  BlockGuard guard_;
 };
 
 } // namespace ringfleet::frame

@@ -3,6 +3,7 @@
 #include "ringfleet/base/assert.hpp"
 #include "ringfleet/base/cache_line.hpp"
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/base/poison.hpp"
 #include "ringfleet/os/memory_placement.hpp"
 
 #include <cerrno>
@@ -94,6 +95,7 @@ Mapping::Mapping(int fd, std::uint64_t size_bytes, Access access, std::string_vi
   if (::madvise(data_, size_bytes_, MADV_DONTFORK) != 0 || ::madvise(data_, size_bytes_, MADV_DONTDUMP) != 0) {
     throw Error::from_errno(what + " and keep it out of forked children", errno);
   }
+  unpoison(bytes()); // a forked child inherits the poison of mappings that it has not got, and this may lie there
   place_memory(fd, bytes(), access == Access::read_write, options, name);
 }
 

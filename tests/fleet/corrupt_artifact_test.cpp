@@ -95,7 +95,6 @@ TEST_CASE(
   options.unlimited_restarts = true;
   options.on_log = [](const LogLine&) {}; // a loader says what it likes
   auto victim = module_of("victim", shipped("echo"));
-  victim.start_timeout = 5s; // what is wrong may be a loop
   victim.drain_timeout = 1s;
   victim.call_timeout = 1s;
   Fleet fleet(topology_of({victim, module_of("echo", shipped("echo"))}), options);

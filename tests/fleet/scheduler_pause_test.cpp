@@ -6,6 +6,7 @@
 #include "ringfleet/fleet/client.hpp"
 #include "ringfleet/os/process.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <map>
 #include <set>
@@ -17,6 +18,8 @@ using namespace ringfleet;
 using namespace ringfleet::test;
 
 namespace {
+
+constexpr auto start_timeout = 8s;
 
 std::string fifo(const std::string& name) {
   return os::runtime_base_path() + "/" + name + ".fifo";
@@ -44,7 +47,7 @@ std::map<std::string, std::set<pid_t>> pids_by_module(const FleetStatus& status)
 TEST_CASE("child: a scheduler that is stopped and continued" * doctest::skip()) {
   auto starting = module_of("starting", test_module("held"));
   starting.config = R"({"fifo":")" + fifo("starting") + R"("})";
-  starting.start_timeout = 4s;
+  starting.start_timeout = start_timeout;
   Fleet fleet(
       topology_of({module_of("echo", shipped("echo"), 2), module_of("busy", test_module("held")), starting}, "paused"));
   write_file(marker(), "");
@@ -75,6 +78,7 @@ TEST_CASE(
   std::thread deploying(
       [&] { failed = error_of([&] { report = operating.reload("starting", test_module("held")); }); });
   os::Descriptor starting = hold_reader("starting");
+  const MonotonicNs too_late = std::max(hung_at, deadline_after(monotonic_now(), start_timeout));
   const auto pids = pids_by_module(client.status());
   // Meanwhile the scheduler sees it in execution.
   CHECK(client.call("busy", "echo", {}, {600ms}).status() == CallStatus::deadline_exceeded);
@@ -93,7 +97,7 @@ TEST_CASE(
   const std::string unheard = error_of([&] { (void)newcomer.method("echo", "echo"); });
   CHECK_MESSAGE(contains(unheard, "no answer within 1000 ms (it is stopped or hangs"), unheard);
   CHECK(held.get().status() == CallStatus::deadline_exceeded);
-  while (monotonic_now() <= deadline_after(hung_at, 500ms)) {
+  while (monotonic_now() <= deadline_after(too_late, 500ms)) {
     CHECK(contains(error_of([&] { (void)impatient.show("echo"); }), "no answer"));
   }
 

@@ -167,7 +167,7 @@ TEST_CASE("arena_set: a block is as long as asked for, lies in the arena its wor
   CHECK(set.used_bytes() == 0);
 }
 
-// fault 3
+// fault 20
 TEST_CASE("arena_views: every word outside an open arena is refused") {
   Memory first(1'024);
   Memory third(4'096);

@@ -135,7 +135,7 @@ KILLED = [
     Mutant("kill.rest_of_a_claim_not_padded", "value", "frame/shared_claim.hpp",
            "      store_header<A>(block(position), padding_header(position, blocks));\n", "", shared_frame_kills),
     Mutant("kill.claim_given_up_is_published", "value", "frame/shared_claim.hpp",
-           "noexcept { producer_.abort(first, reserved); }", "noexcept { producer_.publish(first, reserved); }",
+           "    producer_.abort(first, reserved);\n  }\n  void give", "    producer_.publish(first, reserved);\n  }\n  void give",
            shared_frame_kills),
     Mutant("kill.half_a_message_keeps_its_buffer", "check", "frame/reassembler.cpp",
            "    if (assembly.state == State::filling && (chosen == nullptr ||",

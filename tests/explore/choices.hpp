@@ -12,8 +12,9 @@
 namespace ringfleet::explore {
 
 struct Option {
-  enum What : std::uint8_t { go_on, flush, preempt, die, expire } what;
+  enum What : std::uint8_t { go_on, flush, preempt, die, expire, early } what;
   unsigned process;
+  std::uint32_t number = 0; // flush: which store of its buffer; early: which past value
 };
 
 class Choices {
@@ -49,7 +50,8 @@ public:
   }
   // Only what was not "go on".
   [[nodiscard]] std::string story() const {
-    static constexpr const char* names[] = {"process ", "a store of ", "preempted by ", "death of ", "late: "};
+    static constexpr const char* names[] = {"process ",  "a store of ", "preempted by ",
+                                            "death of ", "late: ",      "an early load of "};
     std::string text = "\nchoices:";
     for (std::size_t i = 0; i < depth_; ++i) {
       if (choices_[i].taken != 0) {

@@ -138,3 +138,7 @@ TEST_CASE("counter, explored: a snapshot shows whole labels, values and texts, w
   walk("3 texts", 3, {.preemptions = 2});
   walk("3 texts, a delayed store", 3, {.preemptions = 1, .deaths = 1, .delays = 1});
 }
+
+TEST_CASE("counter, explored: all of that on a machine that reorders stores") {
+  walk("2 texts", 2, {.preemptions = 1, .deaths = 1, .delays = 1, .stores_pass = true});
+}

@@ -192,6 +192,11 @@ TEST_CASE("route, explored: a reader has a route whole, or knows that it moved; 
   walk_routes("2 readers", 2, {.preemptions = 2, .deaths = 1});
 }
 
+TEST_CASE("epoch and route, explored: on a machine that reorders stores and loads, as far as the orders let it") {
+  walk_reordered("1 client, twice", {.preemptions = 2, .deaths = 0}, 20'000,
+                 [] { return std::make_unique<EpochWorld>(1U, 2U); });
+  walk_reordered("1 reader", {.preemptions = 1, .deaths = 1}, 50'000, [] { return std::make_unique<RouteWorld>(1U); });
+}
 TEST_CASE("epoch: who is inside the epoch in force does not hold its predecessor") {
   fleet::EpochLayout page{};
   page.lines[3].inside = old_epoch;

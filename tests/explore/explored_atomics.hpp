@@ -2,7 +2,7 @@
 
 // The atomics policy of the explorer. Outside of a run, when a world is built or judged, it acts on the words at once.
 // Loads see the memory and the own store buffer; stores may wait in that buffer; read-modify-writes and barriers empty
-// it, as on x86. Acquire, release and relaxed are one: weaker orders need other tools.
+// it. Where the bounds say no more, acquire, release and relaxed are one, as on x86.
 
 #include "explorer.hpp"
 #include "ringfleet/base/atomics.hpp"
@@ -15,23 +15,20 @@ struct ExploredAtomics {
   template <SharedWord T>
   [[nodiscard]] static T load_relaxed(const T& word) noexcept {
     auto* scheduler = Scheduler::current();
-    return scheduler != nullptr ? scheduler->load(word) : word;
+    return scheduler != nullptr ? scheduler->load(word, Order::relaxed) : word;
   }
   template <SharedWord T>
   [[nodiscard]] static T load_acquire(const T& word) noexcept {
-    return load_relaxed(word);
+    auto* scheduler = Scheduler::current();
+    return scheduler != nullptr ? scheduler->load(word, Order::ordered) : word;
   }
   template <SharedWord T>
   static void store_relaxed(T& word, T value) noexcept {
-    if (auto* scheduler = Scheduler::current()) {
-      scheduler->store(word, value);
-    } else {
-      word = value;
-    }
+    store(word, value, Order::relaxed);
   }
   template <SharedWord T>
   static void store_release(T& word, T value) noexcept {
-    store_relaxed(word, value);
+    store(word, value, Order::ordered);
   }
   template <SharedWord T>
   [[nodiscard]] static bool compare_exchange(T& word, T& expected, T desired) noexcept {
@@ -40,20 +37,22 @@ struct ExploredAtomics {
       expected = word;
       return false;
     }
-    word = desired;
-    changed();
+    write(word, desired);
     return true;
   }
   template <SharedWord T>
   static T fetch_add(T& word, T value) noexcept {
     drain();
     const auto before = word;
-    word += value;
-    changed();
+    write(word, static_cast<T>(before + value));
     return before;
   }
   static void store_load_barrier() noexcept { drain(); }
-  static void load_barrier() noexcept {}
+  static void load_barrier() noexcept {
+    if (auto* scheduler = Scheduler::current()) {
+      scheduler->order_loads();
+    }
+  }
   static void step(const char* name) noexcept {
     if (auto* scheduler = Scheduler::current(); scheduler != nullptr && name == std::string_view("parking.announced")) {
       scheduler->announced();
@@ -66,9 +65,20 @@ private:
       scheduler->drain();
     }
   }
-  static void changed() noexcept {
+  template <SharedWord T>
+  static void store(T& word, T value, Order order) noexcept {
     if (auto* scheduler = Scheduler::current()) {
-      scheduler->changed();
+      scheduler->store(word, value, order);
+    } else {
+      word = value;
+    }
+  }
+  template <SharedWord T>
+  static void write(T& word, T value) noexcept {
+    if (auto* scheduler = Scheduler::current()) {
+      scheduler->write(word, value);
+    } else {
+      word = value;
     }
   }
 };
@@ -83,7 +93,6 @@ inline void wait_beyond(std::uint64_t seen) {
 [[nodiscard]] inline bool wait_for_death() {
   return Scheduler::current()->wait_for_death();
 }
-using SleepWord = Scheduler::SleepWord;
 inline void sleep_while(const SleepWord& one, const SleepWord& other, unsigned deaths_seen) {
   Scheduler::current()->sleep_while(one, other, deaths_seen);
 }

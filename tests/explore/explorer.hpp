@@ -3,8 +3,9 @@
 // Walks the interleavings of a few small processes, depth first, all on one thread. Each access to a shared word (the
 // atomics policy ExploredAtomics) is a point where another process may go on instead, or where the process may die: its
 // stack is simply never resumed. What a run decided is a list of choices; the next run repeats all but the last one
-// that has an alternative. Bounds keep the tree finite: how often a process is preempted, how many die, and how many
-// stores stay in the store buffer of their core while others go on (0: sequential consistency).
+// that has an alternative. Bounds keep the tree finite: how often a process is preempted, how many die, how many stores
+// stay in the store buffer of their core while others go on (0: sequential consistency), and on machines weaker than
+// x86 whether stores pass each other there and how many loads are done early.
 //
 // A world is built anew for each run:
 //
@@ -23,7 +24,8 @@
 #include "choices.hpp"
 #include "context.hpp"
 #include "report.hpp"
-#include "store_buffers.hpp"
+#include "sleep.hpp"
+#include "weak_memory.hpp"
 #include "world_traits.hpp"
 
 #include "ringfleet/os/futex.hpp"
@@ -86,9 +88,7 @@ public:
       options_.clear();
       options_.push_back({Option::go_on, running_});
       for (unsigned process = 0; process < processes_; ++process) {
-        if (!buffers_.is_empty(process)) {
-          options_.push_back({Option::flush, process});
-        }
+        memory_.offer_flushes(process, options_);
         if (process != running_ && preemptions_left_ != 0 && is_ready(process)) {
           options_.push_back({Option::preempt, process});
         }
@@ -99,7 +99,8 @@ public:
       const auto option = choose();
       switch (option.what) {
       case Option::go_on: return;
-      case Option::flush: flush_one(option.process); break;
+      case Option::flush: flush_one(option.process, option.number); break;
+      case Option::early:         // offered to loads
       case Option::expire: break; // offered where the clock is read, and to the parked
       case Option::preempt:
         --preemptions_left_;
@@ -121,45 +122,69 @@ public:
       }
     }
   }
-  // Returns whether the store goes to the memory now; otherwise it is buffered.
   template <class T>
-  void store(T& word, T value) {
+  void store(T& word, T value, Order order) {
     if (ignores_ && ignores_(&word)) {
       word = value;
       return;
     }
     access();
-    bool is_delayed = !buffers_.is_empty(running_);
+    const bool must_wait = memory_.must_wait(running_, &word, order);
+    bool is_delayed = must_wait;
     if (!is_delayed && delays_left_ != 0) {
       options_.assign({{Option::go_on, running_}, {Option::flush, running_}});
       is_delayed = choose().what == Option::flush;
       delays_left_ -= is_delayed;
     }
-    if (is_delayed && buffers_.put(running_, word, value)) {
+    if (is_delayed && memory_.put(running_, word, value, order)) {
       return;
     }
-    flush_all(running_);
-    word = value;
-    ++changes_;
+    if (must_wait) {
+      flush_all(running_);
+    }
+    write(word, value);
   }
   template <class T>
-  T load(const T& word) {
+  T load(const T& word, Order order) {
     if (ignores_ && ignores_(&word)) {
       return word;
     }
     access();
     T value{};
-    return buffers_.find(running_, word, value) ? value : word;
+    if (memory_.find_own(running_, word, value)) {
+      return value;
+    }
+    options_.assign({{Option::go_on, running_}});
+    memory_.offer_early(running_, &word, options_);
+    if (options_.size() != 1) {
+      const auto option = choose();
+      if (option.what == Option::early) {
+        return static_cast<T>(memory_.load_early(running_, option.number, order));
+      }
+    }
+    memory_.load_latest(running_, &word, order);
+    return word;
   }
   // Before a read-modify-write or a barrier.
   void drain() {
     access();
     flush_all(running_);
+    order_loads();
   }
-  void changed() { ++changes_; }
+  // A barrier between loads; also after whatever else the process has learnt something by.
+  void order_loads() { memory_.order_loads(running_); }
+  // The memory changes at once.
+  template <class T>
+  void write(T& word, T value) {
+    memory_.write(running_, word, value);
+    ++changes_;
+  }
 
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
   void wait_beyond(std::uint64_t seen) {
+    if (memory_.forget_early(running_)) {
+      return;
+    }
     while (changes_ == seen) {
       blocked_at_[running_] = seen;
       states_[running_] = State::blocked;
@@ -168,11 +193,6 @@ public:
   }
   // Like a futex: sleeps while the words have these values in the memory, and nobody dies beyond the `deaths_seen` of
   // before.
-  struct SleepWord {
-    const std::uint32_t* word = nullptr;
-    std::uint32_t value = 0;
-    [[nodiscard]] bool is_changed() const { return word != nullptr && *word != value; }
-  };
   void sleep_while(const SleepWord& one, const SleepWord& other, unsigned deaths_seen) {
     drain();
     asleep_on_[running_] = {one, other, deaths_seen};
@@ -234,21 +254,17 @@ public:
       states_[running_] = State::awaiting_death;
       leave();
     }
+    order_loads();
     return deaths() != 0;
   }
-  [[nodiscard]] bool is_dead(unsigned process) const { return states_[process] == State::dead; }
+  // Asks the kernel.
+  [[nodiscard]] bool is_dead(unsigned process) {
+    order_loads();
+    return states_[process] == State::dead;
+  }
 
 private:
-  struct Sleep {
-    SleepWord one;
-    SleepWord other;
-    unsigned deaths_seen;
-    [[nodiscard]] bool is_over(unsigned deaths) const {
-      return one.is_changed() || other.is_changed() || deaths != deaths_seen;
-    }
-  };
-
-  explicit Scheduler(const Bounds& bounds) : bounds_(bounds), choices_(bounds.random_seed) {}
+  explicit Scheduler(const Bounds& bounds) : bounds_(bounds), choices_(bounds.random_seed), memory_(bounds) {}
 
   template <class Run, class TraitsOf>
   Outcome run_once(unsigned processes, Run&& run, TraitsOf&& traits_of_process) {
@@ -257,6 +273,7 @@ private:
     deaths_left_ = bounds_.deaths;
     delays_left_ = bounds_.delays;
     expirations_left_ = bounds_.expirations;
+    memory_.begin_run(processes);
     choices_.begin_run();
     accesses_of_run_ = 0;
     is_endless_ = false;
@@ -264,7 +281,6 @@ private:
     announcements_ = 0;
     for (unsigned process = 0; process < processes; ++process) {
       states_[process] = State::ready;
-      buffers_.clear(process);
       traits_[process] = traits_of_process(process);
       is_late_[process] = false;
       contexts_[process].prepare([&, process] {
@@ -297,9 +313,7 @@ private:
         }
       }
       for (unsigned process = 0; process < processes_; ++process) {
-        if (!buffers_.is_empty(process)) {
-          options_.push_back({Option::flush, process});
-        }
+        memory_.offer_flushes(process, options_);
       }
       const bool is_idle = options_.empty();
       for (unsigned process = 0; process < processes_; ++process) {
@@ -314,7 +328,7 @@ private:
       }
       const auto option = choose();
       if (option.what == Option::flush) {
-        flush_one(option.process);
+        flush_one(option.process, option.number);
       } else {
         next_ = option.process;
       }
@@ -342,13 +356,13 @@ private:
   }
   Option choose() { return choices_.choose(options_); }
 
-  void flush_one(unsigned process) {
-    buffers_.flush_one(process);
+  void flush_one(unsigned process, std::uint32_t number) {
+    memory_.flush(process, number);
     ++changes_;
   }
   void flush_all(unsigned process) {
-    while (!buffers_.is_empty(process)) {
-      flush_one(process);
+    while (memory_.has_stores(process)) {
+      flush_one(process, 0);
     }
   }
   void leave() { Context::change(contexts_[running_], main_); }
@@ -372,17 +386,12 @@ private:
   bool is_endless_ = false;
   std::uint64_t wakes_ = 0;
   std::uint64_t announcements_ = 0;
-  struct Parked {
-    std::vector<const std::uint32_t*> words;
-    bool has_deadline = false;
-    bool is_woken = false;
-  };
   std::array<Traits, processes_max> traits_{};
   std::array<bool, processes_max> is_late_{};
   std::array<Parked, processes_max> parked_on_;
   std::array<std::uint64_t, processes_max> blocked_at_{};
   std::array<Sleep, processes_max> asleep_on_{};
-  StoreBuffers<processes_max> buffers_;
+  WeakMemory memory_;
   std::function<bool(const void*)> ignores_;
   Context main_;
   std::array<Context, processes_max> contexts_;

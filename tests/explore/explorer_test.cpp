@@ -67,6 +67,50 @@ struct Waiting {
   }
 };
 
+// One stores two words, the other looks at them in the other order.
+struct MessagePassing {
+  bool is_release;
+  bool is_acquire;
+  std::uint64_t data = 0;
+  std::uint64_t flag = 0;
+  bool is_torn = false;
+
+  unsigned processes() const { return 2; }
+  bool is_mortal(unsigned /*process*/) const { return false; }
+  void run(unsigned process) {
+    if (process == 0) {
+      E::store_relaxed(data, std::uint64_t{1});
+      is_release ? E::store_release(flag, std::uint64_t{1}) : E::store_relaxed(flag, std::uint64_t{1});
+    } else if ((is_acquire ? E::load_acquire(flag) : E::load_relaxed(flag)) != 0) {
+      is_torn = E::load_relaxed(data) == 0;
+    }
+  }
+  std::string verdict(const Outcome& /*outcome*/) { return is_torn ? "the flag without the data" : ""; }
+};
+
+// One word: nobody sees its values in another order than they came, and who stored sees nothing older.
+struct Coherence {
+  std::uint64_t word = 0;
+  bool is_backwards = false;
+
+  unsigned processes() const { return 2; }
+  bool is_mortal(unsigned /*process*/) const { return false; }
+  void run(unsigned process) {
+    if (process == 0) {
+      E::store_relaxed(word, std::uint64_t{1});
+      E::store_relaxed(word, std::uint64_t{2});
+      is_backwards = is_backwards || E::load_relaxed(word) != 2;
+      return;
+    }
+    for (std::uint64_t last = 0, looks = 0; looks < 3; ++looks) {
+      const auto now = E::load_relaxed(word);
+      is_backwards = is_backwards || now < last;
+      last = now;
+    }
+  }
+  std::string verdict(const Outcome& /*outcome*/) { return is_backwards ? "a word goes backwards" : ""; }
+};
+
 template <class World, class... Fields>
 Report run(const Bounds& bounds, Fields... fields) {
   return Scheduler::explore(bounds, [=] { return std::make_unique<World>(World{fields...}); });
@@ -109,4 +153,27 @@ TEST_CASE("explorer: random walks find it, too, and repeat under the same seed")
   const auto two = run<LostUpdate>({.preemptions = 2, .deaths = 0, .executions_max = 1000, .random_seed = 7});
   CHECK_FALSE(one.failure.empty());
   CHECK(one.failure == two.failure);
+}
+
+TEST_CASE("explorer: on a machine weaker than x86 a message is passed by release and acquire only") {
+  const Bounds x86{.preemptions = 3, .deaths = 0, .delays = 2};
+  auto stores = x86;
+  stores.stores_pass = true;
+  auto loads = x86;
+  loads.early_loads = 2;
+  CHECK(run<MessagePassing>(x86, false, false).failure.empty());
+  CHECK_FALSE(run<MessagePassing>(stores, false, true).failure.empty());
+  CHECK_FALSE(run<MessagePassing>(loads, true, false).failure.empty());
+  auto both = stores;
+  both.early_loads = 2;
+  const auto report = run<MessagePassing>(both, true, true);
+  CHECK(report.failure == "");
+  CHECK(report.is_exhausted);
+}
+
+TEST_CASE("explorer: a word goes through its values in one order, however weak the machine") {
+  const auto report =
+      run<Coherence>({.preemptions = 3, .deaths = 0, .delays = 2, .stores_pass = true, .early_loads = 2});
+  CHECK(report.failure == "");
+  CHECK(report.is_exhausted);
 }

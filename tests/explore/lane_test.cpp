@@ -99,3 +99,16 @@ TEST_CASE("lane, explored: a reply's block is free again when its caller has rel
        {.callers = {Caller::waits, Caller::collects}, .slots = 2, .is_runner_mortal = true, .reply_blocks = 2},
        {.preemptions = 1, .deaths = 1});
 }
+
+TEST_CASE("lane, explored: all of that on a machine that reorders stores and loads, as far as the orders let it") {
+  const auto walk_reordered = [](const char* name, const LaneShape& shape, unsigned deaths = 0) {
+    explore::walk_reordered(name, {.preemptions = 1, .deaths = deaths}, 20'000,
+                            [&] { return std::make_unique<LaneWorld>(shape); });
+  };
+  walk_reordered("1 caller, 2 calls", {.calls = 2});
+  walk_reordered("2 callers, 1 slot", {.callers = {Caller::waits, Caller::waits}});
+  walk_reordered("collected", {.callers = {Caller::collects, Caller::waits}});
+  walk_reordered("closed", {.closes = true});
+  walk_reordered("a death", {.is_runner_mortal = true}, 1);
+  walk_reordered("1 block, 2 slots", {.calls = 2, .slots = 2, .reply_blocks = 1});
+}

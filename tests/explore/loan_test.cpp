@@ -94,3 +94,10 @@ TEST_CASE("loan, explored: a lossy reader uses no copy of memory that was lent a
   walk("1p1l", {.loans = 5}, {.preemptions = 2, .deaths = 0});
   walk("1p1l, store buffers", {.loans = 5}, {.preemptions = 1, .deaths = 0, .delays = 1});
 }
+
+TEST_CASE("loan, explored: all of that on a machine that reorders stores and loads, as far as the orders let it") {
+  for (const bool has_newcomer : {true, false}) {
+    walk_reordered(has_newcomer ? "1p1c" : "1p1l", {.preemptions = 1, .deaths = 0}, 40'000,
+                   [&] { return std::make_unique<LoanWorld>(LoanShape{.loans = 4, .has_newcomer = has_newcomer}); });
+  }
+}

@@ -113,3 +113,18 @@ TEST_CASE("owner line, explored: an owner is read whole or not at all (killed wh
     walk("with delayed stores", {.preemptions = 2, .deaths = 1, .delays = 1}, make);
   }
 }
+
+TEST_CASE("members and owners, explored: on a machine that reorders stores and loads, as far as the orders let it") {
+  const auto walk_members_reordered = [](const char* name, const MemberShape& shape, unsigned deaths) {
+    walk_reordered(name, {.preemptions = 1, .deaths = deaths}, 60'000,
+                   [&] { return std::make_unique<MemberWorld>(shape); });
+  };
+  walk_members_reordered("2 of one id, 2 lines", {.claimers = {"a", "a"}, .lines = 2}, 0);
+  walk_members_reordered("2 ids, 1 line", {.claimers = {"a", "b"}, .lines = 1, .leaves = true}, 0);
+  walk_members_reordered("successor and owner", {.claimers = {"a"}, .lines = 1, .leaves_dead = true, .owners = 1}, 1);
+  for (const bool is_first_dead : {false, true}) {
+    CAPTURE(is_first_dead);
+    walk_reordered("owners follow each other", {.preemptions = 1, .deaths = 1}, 60'000,
+                   [&] { return std::make_unique<OwnerWorld>(is_first_dead); });
+  }
+}

@@ -14,6 +14,8 @@ struct Bounds {
   unsigned preemptions = 2;
   unsigned deaths = 1;
   unsigned delays = 0;      // stores that may wait in a store buffer
+  bool stores_pass = false; // stores of one process reach the memory in any order that release allows, not as on x86
+  unsigned early_loads = 0; // loads that may have been done before earlier ones, where no acquire forbids it
   unsigned expirations = 0; // processes whose deadline passes while others could go on
   std::uint64_t executions_max = ~std::uint64_t{0};
   std::uint64_t random_seed = 0; // not 0: so many random walks instead of all

@@ -220,3 +220,15 @@ TEST_CASE("ring, explored: a stage never passes one before it, whoever joins fir
   walk("following", {.readers = {Role::reliable, Role::following}, .from = ring::JoinFrom::latest, .more = 2},
        {.preemptions = 2, .delays = 1});
 }
+
+TEST_CASE("ring, explored: all of that on a machine that reorders stores and loads, as far as the orders let it") {
+  const auto walk_reordered = [](const char* name, const Shape& shape) {
+    explore::walk_reordered(name, {.preemptions = 1, .deaths = 0}, 60'000,
+                            [&] { return std::make_unique<RingWorld>(shape); });
+  };
+  walk_reordered("oldest", {.more = 2});
+  walk_reordered("lossy", {.readers = {Role::lossy, Role::none}, .capacity = 1, .before = 1, .more = 2});
+  walk_reordered("evicted", {.readers = {Role::evicted, Role::none}, .capacity = 1, .before = 1, .more = 2});
+  walk_reordered("following",
+                 {.readers = {Role::reliable, Role::following}, .from = ring::JoinFrom::latest, .more = 1});
+}

@@ -130,3 +130,11 @@ TEST_CASE("shared loan, explored: of two lenders each takes back what is its own
   walk("2p1c, a death, store buffers", {}, {.preemptions = 1, .deaths = 1, .delays = 1});
   walk("2p1l", {.loans = 4, .is_lossy = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
 }
+
+TEST_CASE("shared loan, explored: an heir and a lender on a machine that reorders stores and loads") {
+  for (const bool has_heir : {true, false}) {
+    walk_reordered(has_heir ? "1p1c, an heir" : "2p1c", {.preemptions = 1, .deaths = has_heir ? 1U : 0U}, 40'000, [&] {
+      return std::make_unique<SharedLoanWorld>(SharedLoanShape{.loans = 2, .has_heir = has_heir});
+    });
+  }
+}

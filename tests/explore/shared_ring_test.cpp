@@ -101,3 +101,14 @@ TEST_CASE("shared_ring, explored: larger rings, several deaths and delayed store
        {.producers = 4, .claims = 3, .capacity = 4, .survivors = 1, .joins_late = true, .aborts = true},
        {.preemptions = 8, .deaths = 1, .delays = 2});
 }
+
+TEST_CASE("shared_ring, explored: all of that on a machine that reorders stores and loads, as the orders let it") {
+  const auto walk_reordered = [](const char* name, const Shape& shape, unsigned deaths) {
+    explore::walk_reordered(name, {.preemptions = 1, .deaths = deaths}, 60'000,
+                            [&] { return std::make_unique<SharedRingWorld>(shape); });
+  };
+  walk_reordered("2p1c", {.length = 2, .capacity = 4}, 0);
+  walk_reordered("1p1c, 1 slot", {.producers = 1, .claims = 2, .capacity = 1}, 0);
+  walk_reordered("1p1c, joins late", {.producers = 1, .claims = 2, .capacity = 1, .joins_late = true}, 0);
+  walk_reordered("1p1c, 1 survivor, 1 heir", {.producers = 1, .survivors = 1, .heirs = 1}, 1);
+}

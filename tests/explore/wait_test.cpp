@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string_view>
+#include <type_traits>
 
 #include <doctest/doctest.h>
 
@@ -74,4 +75,19 @@ TEST_CASE("shared_ring, explored: a death holds up nobody for longer than it tak
                         {.preemptions = 1, .deaths = 1});
   roam<SharedWaitWorld>("3p1c, a producer dies", {.producers = 3, .capacity = 2, .is_producer_mortal = true},
                         {.preemptions = 6, .deaths = 1, .delays = 2});
+}
+
+TEST_CASE("rings, explored: nobody sleeps on what has happened on a machine that reorders stores and loads") {
+  const auto walk_reordered = [](const char* name, const WaitShape& shape, unsigned deaths, auto world) {
+    explore::walk_reordered(name, {.preemptions = 1, .deaths = deaths}, 15'000,
+                            [&] { return std::make_unique<typename decltype(world)::type>(shape); });
+  };
+  const std::type_identity<RingWaitWorld> one;
+  const std::type_identity<SharedWaitWorld> many;
+  walk_reordered("1p1c", {}, 0, one);
+  walk_reordered("closed", {.closes = true}, 0, one);
+  walk_reordered("stopped", {.stops = true}, 0, one);
+  walk_reordered("the producer dies", {.is_producer_mortal = true}, 1, one);
+  walk_reordered("many producers, 1p1c", {}, 0, many);
+  walk_reordered("many producers, closed", {.closes = true}, 0, many);
 }

@@ -79,4 +79,18 @@ void walk(std::string_view name, Bounds bounds, std::uint64_t executions, Make&&
   }
 }
 
+// The same on machines that are weaker than x86: one lets stores pass each other, the other does loads early, each as
+// far as the orders of the accesses let it.
+template <class Make>
+void walk_reordered(const std::string& name, const Bounds& bounds, std::uint64_t executions, Make&& make) {
+  auto stores = bounds;
+  stores.delays = 1;
+  stores.stores_pass = true;
+  walk(name + ", stores pass", stores, executions, make);
+  auto loads = bounds;
+  loads.early_loads = 1;
+  loads.preemptions += 1; // few loads have something older to see
+  walk(name + ", early loads", loads, executions, make);
+}
+
 } // namespace ringfleet::explore

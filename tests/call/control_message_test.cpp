@@ -1,5 +1,5 @@
-// Control messages and the texts of the load handshake between two ends of one process. What a hostile end sends is the
-// business of tests/fuzz.
+// Control messages and the texts of the load handshake between two ends of one process. What a hostile end may send
+// besides is the business of tests/fuzz.
 
 #include "../os/forked_child.hpp"
 #include "../words.hpp"
@@ -9,6 +9,8 @@
 #include "ringfleet/call/lane_layout.hpp"
 #include "ringfleet/call/wait_mode.hpp"
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,37 @@ TEST_CASE("control message: too long a text or too many descriptors are refused,
   CHECK(text.find(std::to_string(control_text_bytes_max)) != std::string::npos);
   const std::vector<int> passed(limits::control_descriptors_max + 1, STDERR_FILENO);
   CHECK(error_of([&] { (void)mine.send({}, passed); }) == ErrorCode::limit_reached);
+}
+
+TEST_CASE("control message: a packet that is none is refused by what is wrong with it") {
+  auto [left, right] = os::Socket::pair();
+  ControlChannel theirs(std::move(right));
+  ControlHeader header{};
+  header.magic = control_magic;
+  header.version = control_version;
+  const auto refused = [&](const ControlHeader& sent, ErrorCode code, std::size_t bytes = sizeof(ControlHeader)) {
+    REQUIRE(left.send(std::as_bytes(std::span(&sent, 1)).first(bytes)) == os::SocketStatus::ok);
+    ControlMessage message;
+    std::string text;
+    CHECK(error_of([&] { (void)theirs.receive(message); }, &text) == code);
+    return text;
+  };
+  CHECK(refused(header, ErrorCode::bad_message, sizeof header - 1).find("of 47 bytes") != std::string::npos);
+  auto wrong = header;
+  wrong.magic ^= 1;
+  CHECK(refused(wrong, ErrorCode::bad_message).find("magic") != std::string::npos);
+  wrong = header;
+  ++wrong.version;
+  CHECK(refused(wrong, ErrorCode::version_mismatch).find("this program speaks version") != std::string::npos);
+  wrong = header;
+  wrong.text_bytes = 1;
+  CHECK(refused(wrong, ErrorCode::bad_message).find("announces 1 bytes of text") != std::string::npos);
+  wrong = header;
+  wrong.descriptors = 1;
+  CHECK(refused(wrong, ErrorCode::bad_message).find("1 descriptors, and has 0 and 0") != std::string::npos);
+  ControlMessage message;
+  REQUIRE(left.send(std::as_bytes(std::span(&header, 1))) == os::SocketStatus::ok);
+  CHECK(theirs.receive(message) == os::SocketStatus::ok);
 }
 
 TEST_CASE("control message: a text for people is cut to what fits, and says that it was") {

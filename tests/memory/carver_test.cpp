@@ -38,6 +38,9 @@ TEST_CASE("carver: takes the last byte and refuses one more, whatever the count 
   (void)again.take<std::byte>(1);
   CHECK(test::error_of([&] { (void)again.take<Line>(std::numeric_limits<std::size_t>::max() / 8); }) ==
         ErrorCode::bad_segment);
+  // As many bytes, modulo 2^64, as none at all.
+  CHECK(test::error_of([&] { (void)again.take<Line>(std::numeric_limits<std::size_t>::max() / sizeof(Line) + 1); }) ==
+        ErrorCode::bad_segment);
   CHECK(test::error_of([&] { (void)again.take<std::byte>(1, 8'192); }) == ErrorCode::bad_segment);
   CHECK(again.offset() == 1);
 }

@@ -18,7 +18,7 @@ class Proof:
 @dataclass(frozen=True)
 class Mutant:
     name: str
-    kind: str  # order, check, swap, help, barrier, value
+    kind: str  # order (weakens one), store (drops one, or a wake), check, swap, help, barrier, value
     file: str
     before: str
     after: str

@@ -5,9 +5,11 @@ applies is an error of this table, not a pass. `survives` gives the reason why n
 such a mutant is run like the others, and it is an error if a test notices it after all.
 """
 
+from check_mutants import UNCHECKED
 from explored_mutants import EXPLORED
 from kill_mutants import KILLED, call_kills, frame_kills
 from mutant import Mutant, Proof
+from order_mutants import WEAKENED
 
 ring = Proof("tests/explore/explore_ring_test", ("ring_test.cpp",))
 shared = Proof("tests/explore/explore_shared_ring_test", ("shared_ring_test.cpp",))
@@ -47,7 +49,7 @@ MUTANTS = [
            "    if (is_before(free_until_, needed)) {\n      look_at_gates();\n      if (is_before(free_until_, needed)) "
            "{\n        return false;\n      }\n    }\n    const auto wanted",
            "    if (is_before(free_until_, needed)) {\n      look_at_gates();\n    }\n    const auto wanted", ring),
-    Mutant("claim.limit_not_stated", "order", "ring/sequencer.hpp",
+    Mutant("claim.limit_not_stated", "store", "ring/sequencer.hpp",
            "      producer_->limit.template publish<A>(wanted);\n", "", ring),
     Mutant("claim.no_barrier_after_limit", "barrier", "ring/sequencer.hpp",
            "    A::store_load_barrier();\n    if (active_.is_stale(*lines_.joins)) {",
@@ -59,7 +61,7 @@ MUTANTS = [
     Mutant("claim.evicted_readers_still_gate", "check", "ring/sequencer.hpp",
            "if (is_gating(gate) && slowest.is_slower(gate) && !is_evicted<A>(lines_.evicted[line], reader)) {",
            "if (is_gating(gate) && slowest.is_slower(gate)) {", ring_members),
-    Mutant("evict.mark_not_stored", "order", "ring/sequencer.hpp",
+    Mutant("evict.mark_not_stored", "store", "ring/sequencer.hpp",
            "    A::store_release(lines_.evicted[line], incarnation);\n    A::step(\"ring.evicted\");",
            "    A::step(\"ring.evicted\");", ring_members),
     Mutant("evict.another_incarnation", "check", "ring/sequencer.hpp",
@@ -91,7 +93,7 @@ MUTANTS = [
     Mutant("gate.taken_without_exchange", "check", "ring/gate.hpp",
            "    if (!A::compare_exchange(line.gate.value, expected, position)) {\n      return false;\n    }",
            "    (void)expected;\n    A::store_release(line.gate.value, position);", ring_stream),
-    Mutant("gate.position_not_published", "order", "ring/gate.hpp",
+    Mutant("gate.position_not_published", "store", "ring/gate.hpp",
            "    position_ = position;\n    line_->gate.template publish<A>(position);",
            "    position_ = position;", ring_stream),
 
@@ -109,7 +111,7 @@ MUTANTS = [
     Mutant("park.no_barrier_of_the_waiter", "barrier", "ring/parking.hpp",
            "  A::store_release(flag, sequence);\n  A::step(\"parking.announced\");\n  A::store_load_barrier();",
            "  A::store_release(flag, sequence);\n  A::step(\"parking.announced\");", shared),
-    Mutant("park.flag_not_raised", "order", "ring/parking.hpp",
+    Mutant("park.flag_not_raised", "store", "ring/parking.hpp",
            "  A::store_release(flag, sequence);\n  A::step(\"parking.announced\");", "  A::step(\"parking.announced\");",
            shared),
     Mutant("park.awaited_off_by_one", "check", "ring/parking.hpp",
@@ -140,7 +142,7 @@ MUTANTS = [
     Mutant("shared.granted_before_the_second_look", "swap", "ring/shared_room.hpp",
            "      if (const auto again = least_gate(end); again != no_reader) {\n"
            "        allowed = earlier(allowed, again + capacity_);\n      }\n", "", shared),
-    Mutant("shared.limit_not_stated", "order", "ring/shared_room.hpp",
+    Mutant("shared.limit_not_stated", "store", "ring/shared_room.hpp",
            "    raise_to<A>(lines_.shared->limit, wanted);\n", "", shared),
     Mutant("shared.limit_before_joins_without_barrier", "barrier", "ring/shared_room.hpp",
            "    A::step(\"shared.limit_stated\");\n    // SYNC ring.join: barrier between the limit and the joins; pairs "
@@ -265,7 +267,7 @@ MUTANTS = [
            members),
     Mutant("member.grace_not_looked_at", "check", "ring/member_protocol.hpp",
            "A::load_acquire(lines_[i].kept_until) <= times.now);", "true);", members),
-    Mutant("member.place_not_remembered", "order", "ring/membership.cpp",
+    Mutant("member.place_not_remembered", "store", "ring/membership.cpp",
            "    Atomics::store_release(space_.members().lines[line_].kept_position, position);", "    (void)position;",
            Proof("tests/ring/ring_space_test", ("member_place_test.cpp",), ("ring/membership.cpp",))),
     Mutant("member.living_vacated", "check", "ring/member_protocol.hpp",
@@ -286,7 +288,7 @@ MUTANTS = [
            "  (void)before;\n  A::step(\"owner.absent\");", members),
 
     # Loans.
-    Mutant("loan.floor_not_stated", "order", "frame/loan_arena.hpp",
+    Mutant("loan.floor_not_stated", "store", "frame/loan_arena.hpp",
            "    A::store_release(lines_.floor, loans_[(first_ticket_ + number - 1) & (loans_.size() - 1)].end);\n", "",
            loans),
     Mutant("loan.no_second_look", "check", "frame/loan_arena.hpp",
@@ -337,7 +339,7 @@ MUTANTS = [
            "    auto& header = reply(position);\n    A::store_relaxed(header.payload, payload);",
            "    auto& header = reply(position);\n    A::store_release(header.stamp, position + 1);\n"
            "    A::store_relaxed(header.payload, payload);", call_kills),
-    Mutant("lane.start_not_announced", "order", "call/lane_server.hpp",
+    Mutant("lane.start_not_announced", "store", "call/lane_server.hpp",
            "    A::store_release(line.first_stamp, position + 1);\n    A::step(\"lane.announced\");",
            "    A::step(\"lane.announced\");", lane_death),
     Mutant("lane.finish_before_the_reply", "check", "call/lane_fate.hpp",
@@ -359,29 +361,33 @@ MUTANTS = [
     Mutant("lane.reply_of_another_lap", "check", "call/lane_caller_impl.hpp",
            "    return previous_lap || first_lap ? Polled::pending : Polled::bad_reply;", "    return Polled::pending;",
            closes),
-    Mutant("lane.arena_release_not_shown", "order", "call/lane_caller_impl.hpp",
+    Mutant("lane.arena_release_not_shown", "store", "call/lane_caller_impl.hpp",
            "    A::store_release(cold(position).released, position + 1);\n  }", "  }", calls),
 
     *EXPLORED,
 
     *KILLED,
 
-    # Memory orders: what ThreadSanitizer sees that this processor never shows.
-    Mutant("order.sequence_relaxed", "order", "ring/sequence.hpp",
+    *UNCHECKED,
+
+    *WEAKENED,
+
+    # Memory orders once more, as ThreadSanitizer sees them.
+    Mutant("tsan.sequence_relaxed", "order", "ring/sequence.hpp",
            "    A::store_release(value, position);", "    A::store_relaxed(value, position);", races),
-    Mutant("order.sequence_observed_relaxed", "order", "ring/sequence.hpp",
+    Mutant("tsan.sequence_observed_relaxed", "order", "ring/sequence.hpp",
            "    // SYNC ring.sequence: acquire; pairs with release in publish.\n    return A::load_acquire(value);",
            "    return A::load_relaxed(value);", races),
-    Mutant("order.descriptor_relaxed", "order", "ring/shared_sequencer.hpp",
+    Mutant("tsan.descriptor_relaxed", "order", "ring/shared_sequencer.hpp",
            "    A::store_release(lines().descriptor(first), descriptor_of(claim, lines().lap(first)));",
            "    A::store_relaxed(lines().descriptor(first), descriptor_of(claim, lines().lap(first)));", shared_races),
-    Mutant("order.request_stamp_relaxed", "order", "call/lane_caller_impl.hpp",
+    Mutant("tsan.request_stamp_relaxed", "order", "call/lane_caller_impl.hpp",
            "  A::store_release(request(position).stamp, position + 1);",
            "  A::store_relaxed(request(position).stamp, position + 1);", lane_races),
-    Mutant("order.reply_stamp_relaxed", "order", "call/lane_server.hpp",
+    Mutant("tsan.reply_stamp_relaxed", "order", "call/lane_server.hpp",
            "    A::store_release(header.stamp, position + 1);\n    A::step(\"lane.replied\");",
            "    A::store_relaxed(header.stamp, position + 1);\n    A::step(\"lane.replied\");", lane_races),
-    Mutant("order.slot_freed_relaxed", "order", "call/lane_caller_impl.hpp",
+    Mutant("tsan.slot_freed_relaxed", "order", "call/lane_caller_impl.hpp",
            "  A::store_release(slot.word, slot_word(position + shape_.slots, SlotState::free));",
            "  A::store_relaxed(slot.word, slot_word(position + shape_.slots, SlotState::free));", lane_races),
 ]

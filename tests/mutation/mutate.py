@@ -154,13 +154,12 @@ def parse(arguments):
 
 
 def chosen(options):
+    """What is to be tried, whether it can be or not: a seed draws the same sample everywhere."""
     mutants = MUTANTS
     if options.only:
         mutants = [mutant for mutant in MUTANTS if mutant.name.startswith(tuple(options.only))]
         if not mutants:
             raise Unusable(f"no mutant is called {' or '.join(options.only)}; --list names them")
-    if not options.tsan_build:
-        mutants = [mutant for mutant in mutants if mutant.proof.preset != "tsan"]
     seed = options.seed
     if options.sample and options.sample < len(mutants):
         if seed is None:
@@ -178,13 +177,17 @@ def main():
         for mutant in MUTANTS:
             print(f"{mutant.name:<44} {mutant.kind:<8} {mutant.file:<34} {mutant.proof.target.rsplit('/', 1)[1]}")
         return 0
-    mutants, seed = chosen(options)
+    wanted, seed = chosen(options)
     builds = {"plain": Build(options.build)}
     if options.tsan_build:
         builds["tsan"] = Build(options.tsan_build)
+    mutants = [mutant for mutant in wanted if mutant.proof.preset in builds]
+    not_run = [mutant for mutant in wanted if mutant.proof.preset not in builds]
     for preset, build in builds.items():
         build.prepare({mutant.proof.target for mutant in mutants if mutant.proof.preset == preset})
     print(f"{len(mutants)} of {len(MUTANTS)} mutants" + (f", seed {seed}" if seed else ""), flush=True)
+    for mutant in not_run:
+        print(f"- {mutant.name:<44} not run: there is no build with ThreadSanitizer (./dev sanitize makes it)", flush=True)
 
     def timed(mutant):
         begin = time.monotonic()
@@ -204,7 +207,8 @@ def main():
     for name in wrong:
         print(f"mutate: {name} was expected to {'survive' if reasons[name] else 'be noticed'}")
     tried = sum(1 for mutant in mutants if not mutant.survives)
-    print(f"totals: code_mutants={noticed}/{tried} mutants_survive_with_reason={excused}")
+    print(f"totals: code_mutants={noticed}/{tried} mutants_survive_with_reason={excused} "
+          f"mutants_not_run={len(not_run)}")
     return 1 if wrong else 0
 
 

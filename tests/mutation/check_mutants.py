@@ -10,7 +10,6 @@ shapes = Proof("tests/ring/ring_space_test", ("attach_test.cpp",), ("ring/detail
 descriptors = Proof("tests/ring/ring_space_test", ("attach_test.cpp",), ("ring/ring_space_attach.cpp",))
 named = Proof("tests/ring/ring_space_test", ("attach_test.cpp",), ("memory/segment.cpp",))
 raw_codec = Proof("tests/codec/codec_test", ("../allocations.cpp", "raw_test.cpp"))
-cereal_codec = Proof("tests/codec/codec_test", ("../allocations.cpp", "cereal_test.cpp"))
 messages = Proof("tests/call/call_lane_test", ("control_message_test.cpp",), ("call/control_message.cpp",))
 
 UNCHECKED = [
@@ -53,9 +52,6 @@ UNCHECKED = [
            "    if (in.size() != sizeof(T)) {\n      return false;\n    }\n", "", raw_codec),
     Mutant("codec.raw_view_not_aligned", "check", "codec/raw.hpp",
            "    if (in.size() != sizeof(T) || !is_aligned(in.data())) {", "    if (in.size() != sizeof(T)) {", raw_codec),
-    Mutant("codec.cereal_reads_beyond_the_end", "check", "codec/cereal.hpp",
-           "    if (bytes > in_.size()) {\n      throw cereal::Exception(\"the message ends too early\");\n    }\n", "",
-           cereal_codec),
     Mutant("control.short_packet_accepted", "check", "call/control_message.cpp",
            "  if (received.bytes < sizeof header) {", "  if (false) {", messages),
     Mutant("control.version_not_checked", "check", "call/control_message.cpp",

@@ -162,10 +162,6 @@ KILLED = [
            "      case MemberState::reclaiming: (void)exchange(line, word, word.with(MemberState::free)); break;\n"
            "      default: {\n",
            attach_kills("attach and read, few unread, at")),
-    Mutant("kill.kept_place_is_cut", "value", "ring/member_protocol.hpp",
-           "                .kept_position = A::load_acquire(lines_[line].kept_position),",
-           "                .kept_position = A::load_acquire(lines_[line].kept_position) & 0xffff'ffff,",
-           attach_kills("attach and read, few unread, up to 2^32", "ring/membership.cpp")),
     Mutant("kill.dead_newcomer_not_described", "help", "ring/shared_claims.hpp",
            "  (void)describe<A>(lines, latest);\n  std::uint64_t aborted = 0;", "  std::uint64_t aborted = 0;", attach_kills("attach as another producer, few unread, at")),
     # Seen by a reader whose memory changes between two of its instructions.

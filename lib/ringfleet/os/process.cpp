@@ -75,7 +75,10 @@ std::optional<ProcStat> read_stat(std::int32_t pid) {
   }
   std::array<char, 1024> text{};
   const ssize_t length = detail::retry([&] { return ::read(file.get(), text.data(), text.size()); });
-  if (length <= 0) { // ESRCH: it ended between open and read
+  if (length < 0 && errno != ESRCH) { // whatever it is, it is no proof of death
+    throw Error::from_errno(fmt::format("read '{}'", path), errno, "try again when the machine has what is missing");
+  }
+  if (length <= 0) { // it ended between open and read
     return std::nullopt;
   }
   return parse_stat({text.data(), static_cast<std::size_t>(length)});

@@ -25,7 +25,7 @@ enum class Liveness : std::uint8_t {
 };
 
 // Empty when there is no such process. Throws Error(no_permission) when there is one that /proc hides from this user,
-// and so do the others that read /proc: what is hidden is not dead.
+// or Error(system) when /proc cannot be read, and so do the others that read it: neither is a proof of death.
 [[nodiscard]] std::optional<ProcessIdentity> identity_of(std::int32_t pid);
 [[nodiscard]] ProcessIdentity own_identity();
 // Which PID namespace this process lives in: pids mean something between processes of the same one only.

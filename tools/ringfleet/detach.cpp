@@ -29,8 +29,16 @@ int outcome_of(pid_t child, int pipe_end) {
   if (got == 1) {
     return 0;
   }
+  const int deaf = got < 0 ? errno : 0;
+  if (deaf != 0) { // it may run for ever without our hearing of it
+    kill(child, SIGTERM);
+  }
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (deaf != 0) {
+    errno = deaf;
+    fail("learn whether the fleet is up; it was stopped", "try again, or run it without -d");
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
     return WEXITSTATUS(status);

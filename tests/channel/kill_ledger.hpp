@@ -78,6 +78,11 @@ public:
   }
 
   // `missed`: what the subscriber says by now. Who is told that it missed something does not know of whom.
+  void hear(std::uint64_t missed) {
+    if (missed != std::exchange(missed_, missed)) {
+      lack_anything();
+    }
+  }
   void take(const frame::View& view, std::uint64_t missed) {
     Head head{};
     if (view.bytes.size() < sizeof head) {
@@ -87,9 +92,7 @@ public:
     if (head.publisher > 1 || !is_whole(view.bytes, head)) {
       return complain("is torn");
     }
-    if (missed != std::exchange(missed_, missed)) {
-      lack_anything();
-    }
+    hear(missed);
     auto& last = last_[head.publisher];
     auto& seen = mine_.seen[head.publisher];
     if (head.number <= last) {

@@ -70,7 +70,8 @@ class Build:
 
     def prepare(self, targets):
         """The unchanged programs: they make the libraries and generated headers that a mutant is linked with."""
-        subprocess.run(["ninja", "-C", self.folder, *sorted(targets)], check=True, stdout=subprocess.DEVNULL)
+        if targets:  # without any, ninja would build everything
+            subprocess.run(["ninja", "-C", self.folder, *sorted(targets)], check=True, stdout=subprocess.DEVNULL)
 
     def link_command(self, target):
         lines = subprocess.run(["ninja", "-C", self.folder, "-t", "commands", "-s", target], check=True,

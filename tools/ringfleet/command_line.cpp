@@ -1,8 +1,8 @@
 #include "command.hpp"
 #include "help.hpp"
-#include "nearest.hpp"
 #include "output.hpp"
 
+#include "ringfleet/base/nearest.hpp"
 #include "ringfleet/base/version.hpp"
 
 #include <exception>
@@ -84,11 +84,11 @@ std::string no_command(const CLI::App& app, const std::vector<Command>& commands
   if (word.starts_with('-')) {
     return fmt::format("there is no option '{}', and a command is missing", word);
   }
-  std::vector<std::string> names;
+  std::vector<std::string_view> names;
   for (const Command& command : commands) {
     names.push_back(command.name);
   }
-  const std::string meant = nearest(word, names);
+  const std::string_view meant = nearest(word, names);
   return fmt::format("there is no command '{}', {}", word,
                      meant.empty() ? fmt::format("only {}", fmt::join(names, ", "))
                                    : fmt::format("did you mean '{}'?", meant));

@@ -121,7 +121,8 @@ class Method {
 public:
   Method() noexcept = default;
 
-  // Sends `args` (copied before the function returns or waits) and waits for the reply, until the deadline at most.
+  // Sends `args` (copied before the function returns or waits) and waits for the reply, until the deadline at most;
+  // when no runner takes it, up to 100 ms longer, while the scheduler is asked why.
   [[nodiscard]] Reply call(std::span<const std::byte> args, CallOptions options = {}) const;
   [[nodiscard]] Reply call(std::string_view args, CallOptions options = {}) const {
     return call(std::as_bytes(std::span(args)), options);

@@ -1,8 +1,9 @@
 #include "ringfleet/fleet/topology_keys.hpp"
 
+#include "ringfleet/base/nearest.hpp"
+
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <vector>
 
 namespace ringfleet::fleet {
@@ -35,22 +36,6 @@ constexpr std::array keys{
                 "an integer from 32 to 1048576, for example 256"},
 };
 
-// Levenshtein, one row.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row.back();
-}
-
 } // namespace
 
 std::span<const TopologyKey> topology_keys() noexcept {
@@ -64,19 +49,13 @@ const TopologyKey* find_topology_key(std::string_view section, std::string_view 
 }
 
 std::string_view nearest_topology_key(std::string_view section, std::string_view name) {
-  constexpr std::size_t name_max = 64; // longer ones are no typing mistakes
-  std::string_view nearest;
-  std::size_t nearest_distance = 3;
+  std::vector<std::string_view> known;
   for (const TopologyKey& key : keys) {
-    if (key.section == section && name.size() <= name_max) {
-      const std::size_t distance = edit_distance(name, key.name);
-      if (distance < nearest_distance && distance < key.name.size()) {
-        nearest = key.name;
-        nearest_distance = distance;
-      }
+    if (key.section == section) {
+      known.push_back(key.name);
     }
   }
-  return nearest;
+  return nearest(name, known);
 }
 
 } // namespace ringfleet::fleet

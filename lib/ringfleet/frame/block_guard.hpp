@@ -3,7 +3,6 @@
 // The blocks of a ring that its one user in this process may touch, under AddressSanitizer; see base/poison.hpp for who
 // may do this. Without it, or when there are other users, nothing.
 
-#include "ringfleet/base/atomics.hpp"
 #include "ringfleet/base/poison.hpp"
 #include "ringfleet/frame/record_layout.hpp"
 
@@ -13,7 +12,7 @@
 
 namespace ringfleet::frame {
 
-// One thread at a time, but for end(). The blocks must outlive it.
+// One thread at a time. The blocks must outlive it.
 class BlockGuard {
 public:
   // From here on none may be touched.
@@ -27,15 +26,7 @@ public:
 
   // The blocks from position `first` on, `count` <= capacity, across the end of the ring if need be.
   void show(std::uint64_t first, std::uint64_t count) const noexcept { apply(&unpoison, first, count); }
-  void hide(std::uint64_t first, std::uint64_t count) const noexcept {
-    if constexpr (can_poison) {
-      apply(&poison, first, count);
-      Atomics::store_load_barrier(); // either end() finds our poison, or we find that it is over
-      if (Atomics::load_acquire(has_ended_) != 0) {
-        show(first, count);
-      }
-    }
-  }
+  void hide(std::uint64_t first, std::uint64_t count) const noexcept { apply(&poison, first, count); }
   // Of blocks that lie in a row: the first `bytes` bytes and no more.
   void show_bytes(std::uint64_t first, std::uint64_t count, std::uint64_t bytes) const noexcept {
     if constexpr (can_poison) {
@@ -46,12 +37,10 @@ public:
     }
   }
 
-  // Any thread: others may use this mapping from now on, and nothing is hidden any more.
+  // Others may use this mapping from now on: nothing is hidden any more.
   void end() noexcept {
-    if constexpr (can_poison) {
-      Atomics::store_release(has_ended_, 1U);
-      show(0, capacity_);
-    }
+    show(0, capacity_);
+    capacity_ = 0;
   }
 
 private:
@@ -70,7 +59,6 @@ private:
 
   const FrameBlock* blocks_;
   std::uint64_t capacity_; // 0: nothing is guarded
-  std::uint32_t has_ended_ = 0;
 };
 
 } // namespace ringfleet::frame

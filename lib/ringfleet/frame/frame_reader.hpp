@@ -111,7 +111,7 @@ public:
     return reader_.wait(next_ - reader_.position() + 1, deadline);
   }
 
-  // Any thread: this reader is not the sole user of its mapping any more. Without `sole_user` nothing.
+  // This reader is not the sole user of its mapping any more. Without `sole_user` nothing.
   void end_sole_use() noexcept { guard_.end(); }
 
   // Where the next record is read.

@@ -172,7 +172,7 @@ public:
   // Makes every commit so far visible, by one store; wakes readers that wait for it.
   void flush() noexcept { source_.flush(); }
 
-  // Any thread: this writer is not the sole user of its mapping any more. Without `sole_user` nothing.
+  // This writer is not the sole user of its mapping any more. Without `sole_user` nothing.
   void end_sole_use() noexcept { source_.end_guard(); }
 
   // The id of the message committed last.

@@ -203,7 +203,11 @@ void Scheduler::stop() noexcept {
   counters_.reset();
   if (lock_) {
     try {
-      private_ ? remove_private_fleet(directory_) : os::remove_tree(counter::counter_directory(directory_));
+      if (private_) {
+        remove_private_fleet(directory_);
+      } else {
+        os::remove_tree(counter::counter_directory(directory_));
+      }
     } catch (const Error& error) {
       // Whoever takes the name next clears it, as after a crash.
       if (options_.on_event) {

@@ -1,9 +1,10 @@
-#include "nearest.hpp"
+#include "ringfleet/base/nearest.hpp"
 
 #include <algorithm>
 #include <cstddef>
+#include <vector>
 
-namespace ringfleet::cli {
+namespace ringfleet {
 namespace {
 
 // Changes, additions, omissions and exchanges of neighbours that make `to` of `from`.
@@ -27,10 +28,15 @@ std::size_t distance(std::string_view from, std::string_view to) {
 
 } // namespace
 
-std::string nearest(std::string_view word, const std::vector<std::string>& known) {
-  std::string found;
+std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
+  std::string_view found;
   std::size_t best = (word.size() + 2) / 3 + 1;
-  for (const std::string& candidate : known) {
+  for (const std::string_view candidate : known) {
+    // So many letters have to be added or left out in any case: what is far too long is not compared at all.
+    const std::size_t least = std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size());
+    if (least >= best) {
+      continue;
+    }
     if (const std::size_t steps = distance(word, candidate); steps < best) {
       best = steps;
       found = candidate;
@@ -39,4 +45,4 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
   return found;
 }
 
-} // namespace ringfleet::cli
+} // namespace ringfleet

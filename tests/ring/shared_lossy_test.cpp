@@ -104,6 +104,25 @@ TEST_CASE("shared_lossy: a reader goes on at the latest claim when it is told to
   CHECK_FALSE(Numbers::watch(ring.memory(), {.from = JoinFrom::sequence, .position = 103}));
 }
 
+TEST_CASE("shared_lossy: who comes back into a claim whose beginning is overwritten has lost it, and reads what follows") {
+  Ring ring(8);
+  auto producer = ring.producer();
+  push(producer, 1, 2);
+  push(producer, 7);
+  REQUIRE(ring.lines().shared->limit == 9); // the descriptor of the first claim is gone, its second element is not
+  auto reader = Numbers::join(ring.memory(), 0, {.from = JoinFrom::sequence, .position = 1}, parks);
+  CHECK(reader->wait(never) == BarrierResult::reached);
+  std::array<std::uint64_t, 8> copies{};
+  const auto lapped = reader->read(copies);
+  CHECK(lapped.result == ReadResult::lapped);
+  CHECK(lapped.count == 1);
+  CHECK(reader->lost() == 1);
+  const auto copied = reader->read(copies);
+  CHECK(copied.result == ReadResult::ok);
+  CHECK(copied.count == 7);
+  CHECK(copies[0] == 2);
+}
+
 TEST_CASE("shared_lossy: aborted claims are never read, and end a copy") {
   Ring ring(16);
   auto producer = ring.producer();

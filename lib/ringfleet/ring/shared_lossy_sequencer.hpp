@@ -68,7 +68,7 @@ public:
       walk();
     }
     if (seen_ == position_) {
-      return is_lapped(position_) ? lines_.capacity() + 1 : 0;
+      return is_gone_ || is_lapped(position_) ? lines_.capacity() + 1 : 0;
     }
     return std::min(seen_ - position_, lines_.capacity());
   }
@@ -88,13 +88,14 @@ public:
     // SYNC ring.limit: acquire barrier between the copy and the limit; pairs with the exchange and the barrier in
     // SharedRoom::extend.
     A::load_barrier();
-    return !is_lapped(position_);
+    return !is_gone_ && !is_lapped(position_);
   }
   void advance(std::uint64_t count) noexcept { position_ += count; }
   // Goes on where the options say, at the beginning of a claim. Returns how many positions were skipped; they are
   // counted in lost(), whether they were committed or aborted: nobody can tell any more.
   std::uint64_t resume() noexcept {
     const auto place = resume_ == Resume::latest ? latest() : oldest_claim<A>(lines_);
+    is_gone_ = false;
     ++laps_;
     if (!is_before(position_, place)) {
       return 0;
@@ -121,11 +122,13 @@ private:
   SharedLossySequencer(const SharedRingLines& lines, Resume resume) noexcept : lines_(lines), resume_(resume) {}
 
   void begin_at(std::uint64_t claim) noexcept { position_ = seen_ = claim; }
-  // At `position` itself, if its claim is committed. A position that is gone is a lap like any other.
+  // At `position` itself, if its claim is committed. A position that is gone is a lap like any other, although the limit
+  // may not be past it yet: the beginning of its claim was overwritten, and with it what told where the claim ends.
   void begin_within(std::uint64_t position) noexcept {
     const auto begin = claim_holding<A>(lines_, position, oldest_claim<A>(lines_));
     const auto claim = look_at<A>(lines_, begin);
-    begin_at(is_before(position, begin) ? position : begin);
+    is_gone_ = is_before(position, begin);
+    begin_at(is_gone_ ? position : begin);
     if (claim.fate == Fate::committed && is_before(begin, position) && is_before(position, claim.end())) {
       position_ = position;
       seen_ = claim.end();
@@ -176,6 +179,7 @@ private:
   std::uint64_t seen_ = 0; // where a claim begins
   std::uint64_t lost_ = 0;
   std::uint64_t laps_ = 0;
+  bool is_gone_ = false; // `position_` was, before the reader came
   Resume resume_;
 };
 

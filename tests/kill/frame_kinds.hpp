@@ -5,6 +5,7 @@
 
 #include "ringfleet/frame/loan_arena.hpp"
 #include "ringfleet/frame/record_layout.hpp"
+#include "ringfleet/ring/lossy_reader.hpp"
 #include "ringfleet/ring/ring.hpp"
 #include "ringfleet/ring/shared_producer.hpp"
 #include "ringfleet/ring/shared_reader.hpp"
@@ -43,6 +44,7 @@ struct OneWriter {
   };
   using Producer = ring::Producer<frame::FrameBlock>;
   using Reader = ring::Reader<frame::FrameBlock>;
+  using LossyReader = ring::LossyReader<frame::FrameBlock>;
   static constexpr bool has_many = false;
 
   static Producer producer(Memory& memory, std::uint64_t) { return Producer(memory.ring(), frame_spins); }
@@ -70,6 +72,7 @@ struct ManyWriters {
   };
   using Producer = ring::SharedProducer<frame::FrameBlock>;
   using Reader = ring::SharedReader<frame::FrameBlock>;
+  using LossyReader = ring::SharedLossyReader<frame::FrameBlock>;
   static constexpr bool has_many = true;
 
   static Producer producer(Memory& memory, std::uint64_t identity) {

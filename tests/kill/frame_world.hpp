@@ -1,13 +1,16 @@
 #pragma once
 
 // A writer of frames dies: writing, in fragments, lending, giving up, staging, with room for all of it or not. A half
-// message is never delivered, and the messages of whoever goes on are.
+// message is never delivered, and the messages of whoever goes on are: to a reliable reader, and to a lossy one that
+// nobody knows of.
 
+#include "frame_bytes.hpp"
 #include "frame_kinds.hpp"
 #include "message.hpp"
 #include "ringfleet/frame/fragment_plan.hpp"
 #include "ringfleet/frame/frame_reader.hpp"
 #include "ringfleet/frame/frame_writer.hpp"
+#include "ringfleet/frame/lossy_frame_reader.hpp"
 #include "scenario.hpp"
 
 #include <algorithm>
@@ -15,10 +18,10 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ringfleet::kill {
 
-inline constexpr std::uint64_t max_message = 1'024;
 inline constexpr std::uint64_t unread_bytes = 40; // one block
 
 enum class Way : std::uint8_t {
@@ -36,24 +39,6 @@ struct FrameShape {
   std::uint64_t bytes;
   Way way = Way::whole;
   std::uint64_t dead_claims = 0; // of one block each, between the unread and `position`
-};
-
-class FrameBytes {
-public:
-  FrameBytes(std::uint64_t bytes, std::uint64_t number) : size_(bytes) {
-    for (std::size_t i = 0; i < bytes; ++i) {
-      bytes_[i] = static_cast<std::byte>((number * 0x9e37'79b9'7f4a'7c15 + i * 0x1234'5677) >> 24);
-    }
-  }
-  [[nodiscard]] std::span<const std::byte> all() const { return std::span(bytes_).first(size_); }
-  void copy_to(std::span<std::byte> to) const { std::memcpy(to.data(), bytes_.data(), size_); }
-  [[nodiscard]] bool is(std::span<const std::byte> bytes) const {
-    return std::equal(bytes.begin(), bytes.end(), all().begin(), all().end());
-  }
-
-private:
-  std::array<std::byte, max_message> bytes_{};
-  std::size_t size_;
 };
 
 // A writer; where it is the only one, with its arena.
@@ -95,6 +80,8 @@ public:
       options.arenas = &views_;
     }
     reader_.emplace(*blocks_, options);
+    lossy_blocks_.emplace(*Kind::LossyReader::watch(memory_.ring()));
+    lossy_.emplace(*lossy_blocks_, options);
     others_.emplace(memory_, frame_survivor);
     for (std::uint64_t i = 0; i < shape.unread; ++i) {
       (void)others_->write({unread_bytes, i});
@@ -149,20 +136,34 @@ public:
   std::uint64_t promised() const override { return has_room() ? 1 : 0; }
 
 private:
+  // What is there, by the reliable reader: `is_right` is asked once for each message. The lossy one gets the same.
   template <class Check>
   std::string read(Check&& is_right) {
     std::string wrong;
+    std::vector<std::uint64_t> sums;
     for (int polls = 0; polls < 6; ++polls) {
       const auto result = reader_->poll([&](const frame::View& view) {
         if (!is_right(view) && wrong.empty()) {
           wrong = "a message is torn, foreign or out of order";
         }
+        sums.push_back(sum_of(view.bytes));
       });
       if (result.ended == frame::ReadResult::malformed && wrong.empty()) {
         wrong = std::string("an honest writer's record is malformed: ") + to_string(reader_->last_fault());
       }
     }
-    return wrong;
+    const auto by_lossy = lossy_sums();
+    return wrong.empty() && by_lossy != sums ? "the lossy reader got something else" : wrong;
+  }
+  std::vector<std::uint64_t> lossy_sums() {
+    std::vector<std::uint64_t> sums;
+    for (int polls = 0; polls < 6; ++polls) {
+      const auto result = lossy_->poll([&](const frame::View& view) { sums.push_back(sum_of(view.bytes)); });
+      if (result.ended != frame::ReadResult::empty) {
+        sums.push_back(0); // nobody has overwritten anything, and honest writers write no nonsense
+      }
+    }
+    return sums;
   }
   std::string read_one(const FrameBytes& wanted, const char* what) {
     std::uint64_t seen = 0;
@@ -250,6 +251,8 @@ private:
   std::optional<Writing<Kind>> dying_;
   std::optional<typename Kind::Reader> blocks_;
   std::optional<frame::FrameReader<typename Kind::Reader>> reader_;
+  std::optional<typename Kind::LossyReader> lossy_blocks_;
+  std::optional<frame::LossyFrameReader<typename Kind::LossyReader>> lossy_;
 };
 
 // What both kinds of ring are tried with; `add(what, shape)`.

@@ -1,6 +1,7 @@
 // Arenas of rings with many producers, killed after each instruction of a lender: it takes an arena that is free or a
-// dead one's, lends, commits or gives up, and gives the arena back. Nothing that was lent and not yet read is
-// overwritten by the heir, who has the whole arena afterwards. faults 2, 3, 4, 39.
+// dead one's, lends, commits or gives up, and gives the arena back; beside claims of one and of two dead producers.
+// Nothing that was lent and not yet read is overwritten by the heir, who has the whole arena afterwards. faults 2, 3,
+// 4, 39.
 
 #include "message.hpp"
 #include "ringfleet/frame/frame_reader.hpp"
@@ -54,11 +55,12 @@ struct LoanBytes {
   }
 };
 
-// Identities of processes. The second one dies now; the third has died before.
+// Identities of processes. The second one dies now; the third and the last have died before.
 constexpr std::uint64_t survivor = 1;
 constexpr std::uint64_t dying = 2;
 constexpr std::uint64_t long_dead = 3;
 constexpr std::uint64_t heir = 4;
+constexpr std::uint64_t also_dead = 5;
 
 enum class SecondArena : std::uint8_t {
   is_free,
@@ -73,7 +75,13 @@ struct Shape {
   std::uint64_t bytes;  // of the loan
   SecondArena second = SecondArena::is_free;
   bool gives_up = false;
-  bool behind_a_dead_claim = false;
+  std::uint64_t dead_claims = 0; // of one block each, by the one and the other dead producer
+
+  [[nodiscard]] bool was_lent() const {
+    return second == SecondArena::is_of_the_dead || second == SecondArena::is_of_the_dead_and_unread;
+  }
+  // Before `position`.
+  [[nodiscard]] std::uint64_t blocks() const { return unread + dead_claims + (was_lent() ? 1 : 0); }
 };
 
 void fill(std::span<std::byte> bytes, std::uint64_t number) {
@@ -126,9 +134,7 @@ class Lending : public World {
 public:
   using Memory = LoanBytes;
   Lending(Memory& memory, const Shape& shape) : memory_(memory), shape_(shape) {
-    const bool was_lent =
-        shape.second == SecondArena::is_of_the_dead || shape.second == SecondArena::is_of_the_dead_and_unread;
-    memory_.format(shape.position - shape.unread - (was_lent ? 1 : 0) - (shape.behind_a_dead_claim ? 1 : 0));
+    memory_.format(shape.position - shape.blocks());
     blocks_.emplace(*BlockReader::join(memory_.ring(), 0, {}, spins));
     (void)views_.open(1, memory_.arenas[0].bytes);
     (void)views_.open(2, memory_.arenas[1].bytes);
@@ -136,7 +142,8 @@ public:
     survivor_ = Producer::join(memory_.ring(), survivor, nobody, spins);
     lender_.emplace(memory_, *survivor_, survivor, nobody);
     dead_ = Producer::join(memory_.ring(), long_dead, nobody, spins);
-    if (was_lent) {
+    also_dead_ = Producer::join(memory_.ring(), also_dead, nobody, spins);
+    if (shape.was_lent()) {
       (void)Lender(memory_, *dead_, long_dead, nobody).lend(arena_bytes, from_the_dead, true);
       if (shape.second == SecondArena::is_of_the_dead) {
         (void)read();
@@ -147,14 +154,15 @@ public:
     for (std::uint64_t i = 0; i < shape.unread; ++i) {
       lender_->write(from_the_survivor);
     }
-    std::uint64_t first = 0;
-    if (shape.behind_a_dead_claim) {
-      (void)dead_->try_claim(1, first);
+    for (std::uint64_t i = 0; i < shape.dead_claims; ++i) {
+      std::uint64_t first = 0;
+      (void)(i % 2 == 0 ? dead_ : also_dead_)->try_claim(1, first);
     }
     dying_ = Producer::join(memory_.ring(), dying, nobody, spins);
   }
   void operate() override {
-    Lender lender(memory_, *dying_, dying, [](std::uint64_t identity) { return identity == long_dead; });
+    Lender lender(memory_, *dying_, dying,
+                  [](std::uint64_t identity) { return identity == long_dead || identity == also_dead; });
     if (lender.number()) {
       (void)lender.lend(shape_.bytes, own_number, !shape_.gives_up);
       lender.end();
@@ -190,11 +198,11 @@ public:
     return verdict.wrong.empty() ? has_whole_ring(verdict) : verdict;
   }
   std::uint64_t promised() const override {
-    return shape_.gives_up || shape_.unread == blocks_total ||
-                   shape_.second == SecondArena::is_of_the_dead_and_unread ||
-                   shape_.second == SecondArena::is_of_the_living
-               ? 0
-               : 1;
+    const bool is_full = shape_.blocks() - (shape_.second == SecondArena::is_of_the_dead ? 1 : 0) == blocks_total;
+    // What a dead producer had lent comes back when the readers have passed all that was claimed when it is taken over.
+    const bool is_too_early = shape_.second == SecondArena::is_of_the_dead_and_unread ||
+                              (shape_.second == SecondArena::is_of_the_dead && shape_.dead_claims != 0);
+    return shape_.gives_up || is_full || is_too_early || shape_.second == SecondArena::is_of_the_living ? 0 : 1;
   }
 
 private:
@@ -203,7 +211,9 @@ private:
   static constexpr std::uint64_t own_number = 9;
 
   static bool nobody(std::uint64_t) { return false; }
-  static bool is_dead(std::uint64_t identity) { return identity == dying || identity == long_dead; }
+  static bool is_dead(std::uint64_t identity) {
+    return identity == dying || identity == long_dead || identity == also_dead;
+  }
 
   // By number; 0 for one that is not whole.
   std::vector<std::uint64_t> read() {
@@ -235,7 +245,7 @@ private:
   LoanViews views_;
   std::optional<BlockReader> blocks_;
   std::optional<FrameReader<BlockReader>> reader_;
-  std::optional<Producer> survivor_, dead_, dying_;
+  std::optional<Producer> survivor_, dead_, also_dead_, dying_;
   std::optional<Lender> lender_; // the survivor's
 };
 
@@ -245,15 +255,30 @@ std::vector<Scenario> scenarios() {
     for (const auto& place : places(blocks_total, phase)) {
       const auto add = [&](const char* what, Shape shape) {
         shape.position = place.position;
-        all.push_back(scenario_of<Lending>(
-            fmt::format("{}, {} bytes, {} unread, {}", what, shape.bytes, shape.unread, place.name), shape));
+        all.push_back(scenario_of<Lending>(fmt::format("{}, {} bytes, {} unread, {} dead claims, {}", what, shape.bytes,
+                                                       shape.unread, shape.dead_claims, place.name),
+                                           shape));
       };
       using enum SecondArena;
       add("lend", {.position = 0, .unread = 0, .bytes = 1});
       add("lend", {.position = 0, .unread = 15, .bytes = arena_bytes});
       add("lend into a full ring", {.position = 0, .unread = blocks_total, .bytes = 100});
       add("lend and give up", {.position = 0, .unread = 3, .bytes = 200, .gives_up = true});
-      add("lend behind a dead claim", {.position = 0, .unread = 2, .bytes = 200, .behind_a_dead_claim = true});
+      for (const std::uint64_t dead : {1U, 2U}) {
+        for (const std::uint64_t unread : {std::uint64_t{2}, blocks_total - 1 - dead, blocks_total - dead}) {
+          add("lend", {.position = 0, .unread = unread, .bytes = 200, .dead_claims = dead});
+        }
+        add("lend and give up", {.position = 0, .unread = 1, .bytes = 200, .gives_up = true, .dead_claims = dead});
+        add("lend from a dead one's",
+            {.position = 0, .unread = 1, .bytes = 300, .second = is_of_the_dead, .dead_claims = dead});
+        add("lend from a dead one's, too early", {.position = 0,
+                                                  .unread = 14 - dead,
+                                                  .bytes = 100,
+                                                  .second = is_of_the_dead_and_unread,
+                                                  .dead_claims = dead});
+        add("lend where the living hold all",
+            {.position = 0, .unread = 1, .bytes = 100, .second = is_of_the_living, .dead_claims = dead});
+      }
       add("lend from a dead one's", {.position = 0, .unread = 0, .bytes = 300, .second = is_of_the_dead});
       add("lend from a dead one's, too early",
           {.position = 0, .unread = 1, .bytes = 100, .second = is_of_the_dead_and_unread});
@@ -266,5 +291,5 @@ std::vector<Scenario> scenarios() {
 } // namespace
 
 int main(int argc, char** argv) {
-  return stepkill_main(argc, argv, "stepkill_shared_loan", scenarios(), {.recoveries_max = 1});
+  return stepkill_main(argc, argv, "stepkill_shared_loan", scenarios(), {.recoveries_max = 1, .one_of = 3});
 }

@@ -18,6 +18,14 @@ def attach_kills(scenario, *linked):
 frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
 shared_frame_kills = Proof("tests/kill/stepkill_shared_frame", ("shared_frame_stepkill.cpp", *stepkill), is_doctest=False)
 call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
+lane_handles = ("call/caller_lane.cpp", "call/server_lane.cpp")
+
+
+def large_kills(program, scenario):
+    return Proof(f"tests/kill/stepkill_{program}", (f"{program}_stepkill.cpp", *stepkill), lane_handles,
+                 is_doctest=False, arguments=(scenario,))
+
+
 counter_kills = Proof("tests/kill/stepkill_counter", ("counter_stepkill.cpp", *stepkill), is_doctest=False)
 flips = ("flip.cpp", "intrusion.cpp", "watchdog.cpp")
 frame_flips = Proof("tests/kill/flip_frame", ("frame_flip.cpp", *flips), is_doctest=False)
@@ -79,6 +87,11 @@ KILLED = [
            shared_lossy_kills),
     Mutant("kill.lossy_line_not_left", "store", "ring/shared_lossy_sequencer.hpp",
            "      own_->gate.template publish<A>(no_reader);", "", shared_lossy_kills),
+    Mutant("kill.lossy_reader_waits_for_what_is_gone", "check", "ring/shared_lossy_sequencer.hpp",
+           "    is_gone_ = is_before(position, begin);\n    begin_at(is_gone_ ? position : begin);",
+           "    begin_at(is_before(position, begin) ? position : begin);",
+           Proof("tests/kill/stepkill_shared_lossy", ("shared_lossy_stepkill.cpp", *stepkill), is_doctest=False,
+                 arguments=("behind a dead claim, 6 of",))),
     Mutant("kill.lossy_loss_not_counted", "value", "ring/shared_lossy_sequencer.hpp",
            "    lost_ += gap;\n", "", shared_lossy_kills),
     # Arenas that are taken, and lent from.
@@ -164,6 +177,56 @@ KILLED = [
            attach_kills("attach and read, few unread, at")),
     Mutant("kill.dead_newcomer_not_described", "help", "ring/shared_claims.hpp",
            "  (void)describe<A>(lines, latest);\n  std::uint64_t aborted = 0;", "  std::uint64_t aborted = 0;", attach_kills("attach as another producer, few unread, at")),
+    Mutant("kill.lossy_frames_end_at_the_aborted", "help", "ring/shared_lossy_sequencer.hpp",
+           "    begin_at(claim.end());\n    return true;", "    return false;",
+           Proof("tests/kill/stepkill_shared_frame", ("shared_frame_stepkill.cpp", *stepkill), is_doctest=False,
+                 arguments=("behind 2 dead claims, 13 of",))),
+    Mutant("kill.lossy_frames_padding_is_a_message", "check", "frame/lossy_frame_reader.hpp",
+           "    case RecordForm::padding: return ReadResult::empty;",
+           "    case RecordForm::padding: view = {{}, header.kind, header.position}; return ReadResult::message;",
+           frame_kills),
+    Mutant("kill.heir_lends_what_is_unread_behind_dead_claims", "value", "frame/loan_arena.hpp",
+           "    push({next_, cursor, State::published});\n    state_lent();",
+           "    push({next_, cursor, State::given_up});\n    state_lent();",
+           Proof("tests/kill/stepkill_shared_loan", ("shared_loan_stepkill.cpp", *stepkill), is_doctest=False,
+                 arguments=("too early, 100 bytes, 12 unread, 2 dead",))),
+    # Calls whose payloads lie in arenas.
+    Mutant("kill.reply_stamped_before_its_block", "swap", "call/lane_server.hpp",
+           "    A::store_release(header.stamp, position + 1);\n    A::step(\"lane.replied\");",
+           "    A::store_relaxed(header.payload, std::uint64_t{0});\n    A::store_release(header.stamp, position + 1);\n"
+           "    A::store_relaxed(header.payload, payload);\n    A::step(\"lane.replied\");",
+           large_kills("large_serve", "answer, 0 read")),
+    Mutant("kill.request_published_before_its_bytes", "swap", "call/caller_lane_impl.hpp",
+           "      publish(claim.position, delivery);\n      return {StartStatus::started, claim.position};\n"
+           "    case ClaimKind::late",
+           "      std::memset(block.bytes.data(), 0, block.bytes.size());\n      publish(claim.position, delivery);\n"
+           "      std::memcpy(block.bytes.data(), payload.data(), block.bytes.size());\n"
+           "      return {StartStatus::started, claim.position};\n    case ClaimKind::late",
+           large_kills("large_call", "call, 0 before a wrap")),
+    Mutant("kill.reply_block_lent_while_it_is_read", "check", "call/server_lane_impl.hpp",
+           "    const bool released = lane_.is_released(entry.position);", "    const bool released = true;",
+           large_kills("large_serve", "answer in what came back")),
+    Mutant("kill.reply_block_given_back_stays_away", "help", "call/server_lane_impl.hpp",
+           "    collect_released();\n", "", large_kills("large_serve", "answer in what came back")),
+    Mutant("kill.refused_call_keeps_its_block", "help", "call/caller_lane_impl.hpp",
+           "    free_block(block.payload);\n    return Started{status, 0};", "    return Started{status, 0};",
+           large_kills("large_serve", "answer, 0 read")),
+    Mutant("kill.reply_given_back_is_not_told", "store", "call/lane_caller_impl.hpp",
+           "    A::store_release(cold(position).released, position + 1);\n", "",
+           large_kills("large_call", "give back and call")),
+    Mutant("kill.late_calls_keep_their_blocks", "help", "call/caller_lane_impl.hpp",
+           "    lane_.take_late([this](std::uint64_t position) { release(position); });\n", "",
+           large_kills("large_call", "free what was answered late")),
+    Mutant("kill.larger_block_begins_empty", "store", "call/server_lane_impl.hpp",
+           "    std::memcpy(block.bytes.data(), before.data(), std::min<std::size_t>(keep_bytes, before.size()));\n", "",
+           large_kills("large_serve", "answer piece by piece, 1 read")),
+    Mutant("kill.empty_reply_keeps_its_block", "help", "call/server_lane_impl.hpp",
+           "    reply_arenas_.free(block.payload);\n    return 0;", "    return 0;",
+           large_kills("large_serve", "answer with nothing")),
+    Mutant("kill.abandoned_request_is_freed", "help", "call/caller_lane_impl.hpp",
+           "  lane_.abandon(position);\n  announce_free_slot();",
+           "  free_block(lane_.request_payload_word(position));\n  lane_.abandon(position);\n  announce_free_slot();",
+           large_kills("large_call", "give up and call")),
     # Seen by a reader whose memory changes between two of its instructions.
     Mutant("kill.flip_length_not_checked", "check", "frame/record.hpp",
            "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",

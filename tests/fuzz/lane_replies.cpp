@@ -83,7 +83,9 @@ public:
       }
     } else {
       vain_ += waited.status == WaitStatus::timed_out;
-      caller_.abandon(position);
+      if (!waited.moved) { // else the slot is another call's
+        caller_.abandon(position);
+      }
     }
     calls_.erase(call);
   }

@@ -60,14 +60,14 @@ enum class WaitStatus : std::uint8_t {
   never_executed, // the runner closed the lane before it: go elsewhere, then abandon() the position
   dead,           // the runner died before it replied: see fate(), then abandon() the position
   timed_out,      // still held: wait() again, or abandon()
-  bad_reply,      // the runner wrote nonsense: report it, abandon()
+  bad_reply,      // the runner wrote nonsense: report it, abandon() the position unless `moved`
   taken           // collect() only: somebody else took this loose call
 };
 
 struct Waited {
   WaitStatus status = WaitStatus::timed_out;
   ReplyView reply;
-  bool moved = false;                 // the reply left its slot before it was collected: nothing to release
+  bool moved = false;                 // the reply left its slot before it was collected: nothing to release or abandon
   std::vector<std::byte> moved_bytes; // what `reply.bytes` shows then
 };
 

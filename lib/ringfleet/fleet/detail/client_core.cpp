@@ -227,7 +227,11 @@ Reply ClientCore::finish(ModuleView& module, LaneEntry* entry, std::uint64_t pos
         control_.violation(entry->offer.runner,
                            fmt::format("an impossible reply to call {} of lane {}", position, entry->offer.lane));
       }
-      entry->abandon(position);
+      if (waited.moved) {
+        entry->pending.subtract(1); // its slot is another call's
+      } else {
+        entry->abandon(position);
+      }
       return reply;
     }
     // The runner closed before the call, or died. What it never started moves on; what it started only if repeating it

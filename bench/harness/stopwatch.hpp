@@ -6,24 +6,14 @@
 // Such counters advance in steps (10 ns on some processors). A sample is therefore kept in whole steps, and
 // `Histogram` spreads each step over its width again; otherwise a median of 124 ns would read 120 or 130.
 
-#include <cstdint>
-
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#else
 #include "ringfleet/base/clock.hpp"
-#endif
+
+#include <cstdint>
 
 namespace ringfleet::bench {
 
-using Ticks = std::uint64_t;
-
 [[nodiscard]] inline Ticks stamp() noexcept {
-#if defined(__x86_64__)
-  return __rdtsc();
-#else
-  return monotonic_now();
-#endif
+  return ticks_now();
 }
 
 struct StopwatchScale {

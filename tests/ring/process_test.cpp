@@ -17,6 +17,7 @@ using namespace ringfleet::ring;
 using namespace ringfleet::ring::test;
 using ringfleet::test::end_thread;
 using ringfleet::test::forbid_system_calls;
+using ringfleet::test::forbid_system_calls_and_clocks;
 using ringfleet::test::fork_child;
 using ringfleet::test::in_forked_child;
 using ringfleet::test::rounds_or;
@@ -146,8 +147,10 @@ TEST_CASE("ring: a reader drains what a killed producer published, and sees noth
   }
 }
 
-// T1, T14
-TEST_CASE("ring: publishing and reading without anybody parked make no system call (park and spin rings)") {
+namespace {
+
+// A child that publishes and reads after it has called `forbid`.
+void check_allowed_after(void (*forbid)(), const JoinOptions& join_options) {
   if (scale_down != 1) {
     MESSAGE("a sanitizer enters the kernel for its own purposes: not shown");
     return;
@@ -157,9 +160,9 @@ TEST_CASE("ring: publishing and reading without anybody parked make no system ca
     const auto status = in_forked_child([&]() -> int {
       const BarrierOptions options{.waiting = waiting};
       Producer<std::uint64_t> producer(ring.memory(), options);
-      auto reader = Reader<std::uint64_t>::join(ring.memory(), 0, {}, options);
+      auto reader = Reader<std::uint64_t>::join(ring.memory(), 0, join_options, options);
       auto lossy = LossyReader<std::uint64_t>::join(ring.memory(), 1, {}, options);
-      forbid_system_calls();
+      forbid();
       std::uint64_t wrong = 0;
       std::uint64_t expected = 0;
       for (std::uint64_t number = 0; number < 100'000;) {
@@ -178,4 +181,14 @@ TEST_CASE("ring: publishing and reading without anybody parked make no system ca
     CHECK_FALSE(status.signalled);
     CHECK(status.code == 0);
   }
+}
+
+} // namespace
+
+// T1, T14
+TEST_CASE("ring: publishing and reading without anybody parked make no system call (park and spin rings)") {
+  check_allowed_after(forbid_system_calls, {});
+}
+TEST_CASE("ring: a reader that is not paced reads no clock: strict seccomp lets it live") {
+  check_allowed_after(forbid_system_calls_and_clocks, {.paced = false});
 }

@@ -74,6 +74,13 @@ Options join_options(const SubscriberOptions& options, const ring::Membership& m
   }
   return {.from = ring::JoinFrom::sequence, .position = options.position};
 }
+template <class Options>
+Options paced(const SubscriberOptions& options, Options join_options) {
+  if constexpr (requires { join_options.paced; }) {
+    join_options.paced = options.paced;
+  }
+  return join_options;
+}
 
 } // namespace
 
@@ -89,7 +96,7 @@ struct BasicFrameSubscriber<Kind>::State {
     production = owner.look();
     using Options = std::conditional_t<Kind::role == ring::MemberRole::lossy, ring::LossyOptions, ring::JoinOptions>;
     auto joined = RingReader::join(Kind::memory(space), membership.line(),
-                                   join_options<Options>(wanted, membership, Kind::finished(space)),
+                                   paced(wanted, join_options<Options>(wanted, membership, Kind::finished(space))),
                                    {.waiting = space.facts().waiting,
                                     .obituary = &obituary,
                                     .dead = &owner.dead(),

@@ -75,6 +75,7 @@ struct SubscriberOptions {
   memory::Trust trust = {};
   os::MappingOptions mapping = {};
   bool counters = true;
+  bool paced = true; // with one publisher: see ring::JoinOptions
   // Nobody shares this subscriber's space: under AddressSanitizer a view that is used after its release is an error.
   bool sole_user = false;
   std::uint64_t fingerprint = 0; // of the schema; Subscriber<T> sets it

@@ -3,6 +3,7 @@
 // The positions of a reliable reader: joining, seeing, releasing. Like the producer's sequencer it knows nothing of
 // slots and never waits. A reader may follow others (followed.hpp).
 
+#include "ringfleet/base/clock.hpp"
 #include "ringfleet/ring/active_lines.hpp"
 #include "ringfleet/ring/followed.hpp"
 #include "ringfleet/ring/gate.hpp"
@@ -35,6 +36,9 @@ struct JoinOptions {
   JoinFrom from = JoinFrom::latest;
   std::uint64_t position = 0;                  // with JoinFrom::sequence
   std::span<const std::uint32_t> follows = {}; // lines of readers whose gates this reader does not pass
+  // May the reader of a stream look later, as long as the stream flows faster for it (look_pacer.hpp)? It reads the
+  // time stamp counter for that, which kills a process under SECCOMP_MODE_STRICT or PR_TSC_SIGSEGV. One producer only.
+  bool paced = true;
 };
 
 // One thread at a time. The lines must outlive it.
@@ -126,7 +130,7 @@ public:
 
 private:
   ReaderSequencer(const RingLines& lines, std::size_t line, const JoinOptions& options) noexcept
-      : mark_(&lines.evicted[line]), lines_(lines), line_(line),
+      : is_paced_(options.paced), mark_(&lines.evicted[line]), lines_(lines), line_(line),
         followed_(options.follows, line, lines.readers.size()) {}
 
   // How the newcomer and a producer that overwrites do not miss each other is in sequencer.hpp. One pass is enough: a
@@ -177,7 +181,9 @@ private:
     }
     const auto before = seen_;
     seen_ = look();
-    pacer_.looked(seen_ - before);
+    if (is_paced_) [[likely]] {
+      pacer_.looked(seen_ - before, ticks_now);
+    }
   }
   [[nodiscard]] std::uint64_t look() const noexcept {
     const auto cursor = within_ring(lines_.producer->cursor.template observe<A>());
@@ -202,6 +208,7 @@ private:
   Gate<A> gate_;
   std::uint64_t seen_ = 0;
   LookPacer pacer_;
+  bool is_paced_;
   const std::uint64_t* mark_;
   RingLines lines_;
   std::size_t line_;

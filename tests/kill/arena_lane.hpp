@@ -109,9 +109,11 @@ public:
            is_beginning_of(answer_to(number), reply.bytes);
   }
 
-  // As a worker of a runner does it. What it had room for: ok, or no_space.
-  CallStatus execute(const call::Request& request, Answer answer = Answer::large) {
+  // As a worker of a runner does it; `module` is what its module does besides. What it had room for: ok, or no_space.
+  template <class Module>
+  CallStatus execute(const call::Request& request, Answer answer, Module&& module) {
     server.start(0, request.position, request.deadline);
+    module();
     const auto answered = answer_to(request.method);
     const auto bytes = std::as_bytes(std::span(answered));
     std::size_t written = 0;
@@ -137,6 +139,9 @@ public:
     server.reply(request.position, status, 0, is_sent ? static_cast<std::uint32_t>(written) : 0);
     server.finish(0);
     return status;
+  }
+  CallStatus execute(const call::Request& request, Answer answer = Answer::large) {
+    return execute(request, answer, [] {});
   }
   // Of one that no runner has begun or will begin, to another runner, as the client of a fleet sends it.
   call::Started move_on(std::uint64_t position, ArenaLane& to) {

@@ -26,6 +26,11 @@ def large_kills(program, scenario):
                  is_doctest=False, arguments=(scenario,))
 
 
+def deploy_kills(scenario, *linked):
+    return Proof("tests/kill/stepkill_deploy", ("deploy_stepkill.cpp", *stepkill), linked, is_doctest=False,
+                 arguments=(scenario,))
+
+
 counter_kills = Proof("tests/kill/stepkill_counter", ("counter_stepkill.cpp", *stepkill), is_doctest=False)
 flips = ("flip.cpp", "intrusion.cpp", "watchdog.cpp")
 frame_flips = Proof("tests/kill/flip_frame", ("frame_flip.cpp", *flips), is_doctest=False)
@@ -227,6 +232,27 @@ KILLED = [
            "  lane_.abandon(position);\n  announce_free_slot();",
            "  free_block(lane_.request_payload_word(position));\n  lane_.abandon(position);\n  announce_free_slot();",
            large_kills("large_call", "give up and call")),
+    # Deploys.
+    Mutant("kill.drained_past_a_thread_inside", "value", "fleet/epoch.hpp",
+           "      if (inside != 0 && inside < epoch) {", "      if (inside != 0 && inside + 1 < epoch) {",
+           deploy_kills("a thread is inside")),
+    Mutant("kill.epoch_not_entered", "store", "fleet/epoch.hpp",
+           "      A::store_relaxed(line_.inside, seen);\n", "", deploy_kills("while the route flips")),
+    Mutant("kill.unloaded_module_keeps_its_runners", "store", "fleet/route.hpp",
+           "      A::store_release(copy.modules[number], std::uint64_t{0});\n", "", deploy_kills("the scheduler unloads")),
+    Mutant("kill.served_after_the_close", "check", "call/lane_server.hpp",
+           "  if (A::load_acquire(header.stamp) != next_ + 1 || closed_) {",
+           "  if (A::load_acquire(header.stamp) != next_ + 1) {", deploy_kills("a client moves", *lane_handles)),
+    Mutant("kill.last_call_before_the_close_stays", "value", "call/lane_caller_impl.hpp",
+           "  return ring::is_before(position, closed) ? CloseVerdict::will_be_answered : CloseVerdict::never_executed;",
+           "  return !ring::is_before(closed, position) ? CloseVerdict::will_be_answered : CloseVerdict::never_executed;",
+           deploy_kills("a client moves", *lane_handles)),
+    Mutant("kill.begun_call_moves", "check", "call/lane_fate.hpp",
+           "      if (position - range.first < range.count) {\n        return Fate::started;\n      }\n", "",
+           deploy_kills("the old runner drains, 2 of", *lane_handles)),
+    Mutant("kill.lane_not_opened", "store", "call/lane_server.hpp",
+           "    A::store_release(control().closed, lane_is_open);\n", "",
+           deploy_kills("a candidate takes", *lane_handles)),
     # Seen by a reader whose memory changes between two of its instructions.
     Mutant("kill.flip_length_not_checked", "check", "frame/record.hpp",
            "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",

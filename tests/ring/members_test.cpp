@@ -249,11 +249,19 @@ TEST_CASE("owner watch: a reader waits for a producer that comes later, and lear
   memory::Watcher watcher(obituary);
   OwnerWatch watch(space, watcher, obituary);
   CHECK(watch.look() == Production::detached);
-  spec.existing = Existing::replace;
-  const auto status = in_forked_child([&] {
-    const auto owner = RingSpace::create(spec);
-    return 0;
+  ChildWord word;
+  const auto waiting = fork_child([&] {
+    const auto same = RingSpace::attach(scratch.place(), ticks());
+    memory::Obituary own_obituary;
+    memory::Watcher own_watcher(own_obituary);
+    OwnerWatch own_watch(same, own_watcher, own_obituary);
+    word.set(1);
+    return own_watch.wait(soon()) == Production::replaced ? 0 : 1;
   });
-  CHECK(status.to_string() == "exited with 0");
+  REQUIRE(word.wait_for(1));
+  REQUIRE(ringfleet::test::is_asleep_soon(waiting));
+  spec.existing = Existing::replace;
+  const auto owner = RingSpace::create(spec);
+  CHECK(wait_for_child(waiting).to_string() == "exited with 0");
   CHECK(watch.wait(soon()) == Production::replaced);
 }

@@ -61,6 +61,11 @@ def ticks_1p3c(scene):
     assert sorted(said) == expected, said
 
 
+def followers(scene):
+    said = scene.output(scene.start("followers"))
+    assert said == ["10000 ticks, each after the journal and the replica"], said
+
+
 def typed_messages(scene):
     said = scene.output(scene.start("typed_messages"))
     assert said[:3] == ["tick 7 at 99.5", "order RNG, 2 prices up to 2.5", "note: markets are open"], said

@@ -63,6 +63,9 @@ const std::vector<Case<PublisherOptions>> publisher_cases = {
 };
 
 const std::vector<Case<SubscriberOptions>> subscriber_cases = {
+    {[](auto& o) { o.follows = {"risk", ""}; }, invalid, "follows[1] is '', a reader without an id is a stranger"},
+    {[](auto& o) { o.follows = {std::string(48, 'z')}; }, invalid, "zzz', an id has at most 47 bytes"},
+    {[](auto& o) { o.follows = {o.id = "risk"}; }, invalid, "follows is 'risk', which is this reader itself"},
     {[](auto& o) { o.held_views = 0; }, invalid, "held_views is 0, expected 1 to 4294967295"},
     {[](auto& o) { o.max_message = 0; }, invalid, "max_message is 0, expected 1 to 1099511627776"},
     {[](auto& o) { o.max_message = ~0ULL; }, limit, "max_message is 18446744073709551615, expected 1 to"},
@@ -106,6 +109,10 @@ TEST_CASE("channel: an option that cannot mean anything is refused by its name, 
   refuses<SharedFrameSubscriber>(channel.place(), subscriber_cases);
   refuses<LossyFrameSubscriber>(channel.place(), subscriber_cases);
   refuses<SharedLossyFrameSubscriber>(channel.place(), subscriber_cases);
+  const std::vector<Case<SubscriberOptions>> of_lossy_ones = {
+      {[](auto& o) { o.follows = {"risk"}; }, invalid, "follows is 'risk', but a lossy subscriber waits for nobody"}};
+  refuses<LossyFrameSubscriber>(channel.place(), of_lossy_ones);
+  refuses<SharedLossyFrameSubscriber>(channel.place(), of_lossy_ones);
 }
 
 TEST_CASE("channel: a subscriber of memory that is there already has its options checked, too") {

@@ -3,9 +3,11 @@
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/base/units.hpp"
 #include "ringfleet/channel/detail/check_options.hpp"
+#include "ringfleet/channel/detail/following.hpp"
 #include "ringfleet/frame/loan_views.hpp"
 #include "ringfleet/memory/obituary.hpp"
 #include "ringfleet/memory/watcher.hpp"
+#include "ringfleet/ring/members.hpp"
 #include "ringfleet/ring/membership.hpp"
 
 #include <algorithm>
@@ -24,7 +26,8 @@ using ring::Production;
 namespace {
 
 constexpr Nanoseconds join_patience = std::chrono::seconds(5); // for a process that is in the middle of joining
-constexpr std::uint32_t messages_under_way_max = 8;            // of different publishers, in fragments
+constexpr Nanoseconds look_every = std::chrono::milliseconds(100);
+constexpr std::uint32_t messages_under_way_max = 8; // of different publishers, in fragments
 
 ring::RingSpace attach(const memory::Place& place, const SubscriberOptions& options, ring::Producers producers) {
   ring::RingExpectation expected;
@@ -63,7 +66,7 @@ Error without_memory(const memory::Place& place, const frame::ReaderOptions& opt
 // For reliable and lossy readers alike. `latest` was read before the reader shows its gate: it begins there, so that
 // a publisher which has seen the gate knows that nothing from then on is missed.
 template <class Options>
-Options join_options(const SubscriberOptions& options, const ring::Membership& membership, std::uint64_t latest) {
+Options beginning(const SubscriberOptions& options, const ring::Membership& membership, std::uint64_t latest) {
   if (membership.resume_from()) {
     return {.from = ring::JoinFrom::sequence, .position = *membership.resume_from()};
   }
@@ -74,12 +77,12 @@ Options join_options(const SubscriberOptions& options, const ring::Membership& m
   }
   return {.from = ring::JoinFrom::sequence, .position = options.position};
 }
-template <class Options>
-Options paced(const SubscriberOptions& options, Options join_options) {
-  if constexpr (requires { join_options.paced; }) {
-    join_options.paced = options.paced;
-  }
-  return join_options;
+
+// Waits before the membership is taken, which nobody is to find held by somebody who does not read.
+std::vector<std::uint32_t> followed_by(const ring::RingSpace& space, const SubscriberOptions& options) {
+  return options.follows.empty() ? std::vector<std::uint32_t>()
+                                 : detail::lines_to_follow(space, options.follows,
+                                                           deadline_after(monotonic_now(), options.wait_for_publisher));
 }
 
 } // namespace
@@ -88,15 +91,13 @@ Options paced(const SubscriberOptions& options, Options join_options) {
 template <class Kind>
 struct BasicFrameSubscriber<Kind>::State {
   State(ring::RingSpace attached, const SubscriberOptions& wanted)
-      : options((detail::check_options(attached.place(), wanted), wanted)), space(std::move(attached)),
-        watcher(obituary), owner(space, watcher, obituary),
+      : options((detail::check_options(attached.place(), wanted, Kind::role), wanted)), space(std::move(attached)),
+        watcher(obituary), owner(space, watcher, obituary), followed(followed_by(space, wanted)),
         membership(ring::Membership::join(space, {.id = wanted.id, .role = Kind::role},
                                           deadline_after(monotonic_now(), join_patience))),
         file("subscriber", space.place().name(), wanted.counters), counters(file) {
     production = owner.look();
-    using Options = std::conditional_t<Kind::role == ring::MemberRole::lossy, ring::LossyOptions, ring::JoinOptions>;
-    auto joined = RingReader::join(Kind::memory(space), membership.line(),
-                                   paced(wanted, join_options<Options>(wanted, membership, Kind::finished(space))),
+    auto joined = RingReader::join(Kind::memory(space), membership.line(), join_options(),
                                    {.waiting = space.facts().waiting,
                                     .obituary = &obituary,
                                     .dead = &owner.dead(),
@@ -110,6 +111,10 @@ struct BasicFrameSubscriber<Kind>::State {
                   "join at latest or oldest");
     }
     reader.emplace(std::move(*joined));
+    if (!followed.empty()) {
+      refuse_circle();
+      others.emplace(space, watcher);
+    }
     for (std::uint32_t number = 1; number <= space.facts().arenas; ++number) {
       (void)arenas.open(number, space.arena(number));
     }
@@ -132,6 +137,41 @@ struct BasicFrameSubscriber<Kind>::State {
   ~State() {
     if (space.is_here() && reader) {
       leave(!options.id.empty());
+    }
+  }
+
+  [[nodiscard]] auto join_options() {
+    const auto latest = Kind::finished(space);
+    if constexpr (Kind::role == ring::MemberRole::lossy) {
+      return beginning<ring::LossyOptions>(options, membership, latest);
+    } else {
+      if (std::ranges::find(followed, membership.line()) != followed.end()) {
+        // The place of one that is gone was kept no longer, and is ours now.
+        followed = detail::lines_to_follow(space, options.follows, monotonic_now());
+      }
+      auto wanted = beginning<ring::JoinOptions>(options, membership, latest);
+      wanted.follows = followed;
+      wanted.paced = options.paced;
+      return wanted;
+    }
+  }
+  void refuse_circle() {
+    try {
+      detail::refuse_circle(space, membership.line(), followed);
+    } catch (...) {
+      leave(!options.id.empty());
+      throw;
+    }
+  }
+
+  // Clears whoever has died among them. One load when nobody has joined since.
+  void look_at_others() {
+    if (others) {
+      try {
+        others->scan();
+      } catch (const Error&) {
+        // No descriptor at the moment: the next look tries again.
+      }
     }
   }
 
@@ -177,17 +217,20 @@ struct BasicFrameSubscriber<Kind>::State {
   memory::Watcher watcher;
   ring::OwnerWatch owner;
   Production production = Production::detached;
+  std::vector<std::uint32_t> followed; // lines
   ring::Membership membership;
   CounterFile file;
   SubscriberCounters counters;
   frame::LoanViews arenas;
   std::optional<RingReader> reader;
   std::optional<Hot> hot;
+  std::optional<ring::Members> others; // of one that follows some of them
 };
 
 template <class Kind>
 BasicFrameSubscriber<Kind>::BasicFrameSubscriber(const memory::Place& place, const SubscriberOptions& options)
-    : BasicFrameSubscriber((detail::check_options(place, options), attach(place, options, Kind::producers)), options) {}
+    : BasicFrameSubscriber((detail::check_options(place, options, Kind::role), attach(place, options, Kind::producers)),
+                           options) {}
 
 template <class Kind>
 BasicFrameSubscriber<Kind>::BasicFrameSubscriber(ring::RingSpace space, const SubscriberOptions& options)
@@ -225,6 +268,7 @@ void BasicFrameSubscriber<Kind>::settle(const frame::PollResult& result) {
   if (result.ended == frame::ReadResult::detached) {
     (void)state_->end_of_production();
   }
+  state_->look_at_others();
 }
 
 template <class Kind>
@@ -252,9 +296,16 @@ WaitResult BasicFrameSubscriber<Kind>::wait(MonotonicNs deadline) {
     if (state_->owner.dead().observe() != 0) {
       state_->production = state_->owner.look();
     }
-    switch (hot_->reader.wait(deadline)) {
+    state_->look_at_others();
+    // Who is followed may come back and die while this sleeps: its death is known when it is looked at.
+    const auto until = state_->others ? std::min(deadline, deadline_after(monotonic_now(), look_every)) : deadline;
+    switch (hot_->reader.wait(until)) {
     case ring::BarrierResult::reached: return WaitResult::ready;
-    case ring::BarrierResult::timed_out: return WaitResult::timed_out;
+    case ring::BarrierResult::timed_out:
+      if (until < deadline) {
+        continue;
+      }
+      return WaitResult::timed_out;
     case ring::BarrierResult::stopped: return WaitResult::stopped;
     case ring::BarrierResult::evicted: return WaitResult::evicted;
     case ring::BarrierResult::detached: break;

@@ -15,6 +15,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace ringfleet::channel {
 
@@ -67,8 +68,13 @@ enum class From : std::uint8_t {
 struct SubscriberOptions {
   std::string id = {}; // stable: after a restart the same id goes on where it was
   From from = From::latest;
-  std::uint64_t position = 0;                      // with From::sequence
-  Nanoseconds wait_for_publisher = Nanoseconds(0); // how long somebody may take to publish; 0: what is there is read
+  std::uint64_t position = 0; // with From::sequence
+  // Ids of reliable readers of this channel: this one sees a message when they have released it (a pipeline; a diamond
+  // where there are several). One that has left or died holds nothing back, and is followed again when it is back under
+  // its id in its kept place. A reliable subscriber only; not in a circle.
+  std::vector<std::string> follows = {};
+  // How long somebody may take to publish, and those in `follows` to join; 0: what is there is read.
+  Nanoseconds wait_for_publisher = Nanoseconds(0);
   std::uint64_t max_message = limits::message_bytes_max_default; // address space is reserved for it: docs/transport.md
   std::uint32_t held_views = limits::held_views_default;         // at least 1
   Nanoseconds keep_place = std::chrono::minutes(1); // for how long, after an orderly end, an id keeps its position

@@ -68,12 +68,14 @@ struct Members::State {
     memory::Watcher::WatchId id = 0;
   };
 
-  State(const RingSpace& s, memory::Watcher& w, Nanoseconds grace)
+  State(const RingSpace& s, memory::Watcher& w)
       : table(s.members()), protocol(table.lines, table.readers, ActorMark::of(os::own_identity())), watcher(w),
-        watches(table.lines.size()) {
+        watches(table.lines.size()) {}
+
+  void begin_to_own(const RingSpace& space, Nanoseconds grace) {
     Atomics::store_relaxed(*table.grace_ns, static_cast<std::uint64_t>(std::max(grace, Nanoseconds::zero()).count()));
-    if (s.facts().producers == Producers::many) {
-      shared = s.shared_lines();
+    if (space.facts().producers == Producers::many) {
+      shared = space.shared_lines();
       producers.resize(owners_max);
     }
   }
@@ -213,7 +215,12 @@ void Members::State::scan() {
 }
 
 Members::Members(const RingSpace& space, memory::Watcher& watcher, Nanoseconds grace)
-    : space_(space), state_(std::make_unique<State>(space, watcher, grace)) {
+    : space_(space), state_(std::make_unique<State>(space, watcher)) {
+  state_->begin_to_own(space, grace);
+  scan();
+}
+Members::Members(const RingSpace& space, memory::Watcher& watcher)
+    : space_(space), state_(std::make_unique<State>(space, watcher)) {
   scan();
 }
 

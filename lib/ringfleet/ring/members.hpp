@@ -7,8 +7,8 @@
 // scan(): it costs one load when nobody has joined. Call it before every wait, and keep waits bounded: a member that
 // joins and dies while the owner sleeps is noticed at the next scan.
 //
-// Where many produce, each has one of these: it also watches the other producers, and finishes what a dead one has
-// left.
+// A reader that follows others has one as well. Where many produce, each has one of these: it also watches the other
+// producers, and finishes what a dead one has left.
 
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/memory/watcher.hpp"
@@ -44,6 +44,9 @@ public:
   // member with an id is given to nobody else, whoever finds it dead. Said to all; of many owners the last one's
   // counts.
   Members(const RingSpace& space, memory::Watcher& watcher, Nanoseconds grace);
+  // For a reader that follows others and does not want to depend on when the owner looks next: it watches the readers
+  // and clears the dead ones just so, with the owner's grace. Producers it does not watch.
+  Members(const RingSpace& space, memory::Watcher& watcher);
   // Stops watching. Not from a callback of the watcher.
   ~Members();
   Members(const Members&) = delete;

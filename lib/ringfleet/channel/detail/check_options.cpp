@@ -4,7 +4,10 @@
 #include "ringfleet/channel/detail/option_check.hpp"
 #include "ringfleet/ring/membership.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -28,20 +31,36 @@ void check_coordination(const OptionCheck& check, const PublisherOptions& option
   check.require_not_negative("coordination.timeout", wish.timeout);
 }
 
-void check_required(const OptionCheck& check, const PublisherOptions& options) {
-  const auto& required = options.required;
-  for (std::size_t number = 0; number < required.ids.size(); ++number) {
-    const auto& id = required.ids[number];
+// Ids by which others are meant.
+void check_ids(const OptionCheck& check, const char* option, const std::vector<std::string>& ids) {
+  for (std::size_t number = 0; number < ids.size(); ++number) {
+    const auto& id = ids[number];
     const auto* const fault = id.empty() ? "a reader without an id is a stranger each time" : ring::fault_of_id(id);
     if (fault != nullptr) {
-      check.refuse(fmt::format("required.ids[{}]", number), fmt::format("'{}'", id.c_str()), fault);
+      check.refuse(fmt::format("{}[{}]", option, number), fmt::format("'{}'", id.c_str()), fault);
     }
   }
+}
+
+void check_required(const OptionCheck& check, const PublisherOptions& options) {
+  const auto& required = options.required;
+  check_ids(check, "required.ids", required.ids);
   check.require_within("the number of required.ids", required.ids.size(), 0, options.members,
                        ErrorCode::invalid_argument, a_line_each);
   check.require_not_negative("required.startup_timeout", required.startup_timeout);
   check.require_not_negative("required.progress_timeout", required.progress_timeout);
   check.require_not_negative("required.grace", required.grace);
+}
+
+void check_follows(const OptionCheck& check, const SubscriberOptions& options, ring::MemberRole role) {
+  check_ids(check, "follows", options.follows);
+  if (!options.id.empty() && std::ranges::find(options.follows, options.id) != options.follows.end()) {
+    check.refuse("follows", fmt::format("'{}'", options.id), "which is this reader itself");
+  }
+  if (role == ring::MemberRole::lossy && !options.follows.empty()) {
+    check.refuse("follows", fmt::format("'{}'", options.follows.front()),
+                 "but a lossy subscriber waits for nobody: use a reliable one");
+  }
 }
 
 } // namespace
@@ -59,7 +78,7 @@ void check_options(const memory::Place& place, const PublisherOptions& options, 
   check_required(check, options);
 }
 
-void check_options(const memory::Place& place, const SubscriberOptions& options) {
+void check_options(const memory::Place& place, const SubscriberOptions& options, ring::MemberRole role) {
   const OptionCheck check("subscribe to " + place.text());
   if (const auto* const fault = ring::fault_of_id(options.id)) {
     check.refuse("id", fmt::format("'{}'", options.id.c_str()), fault);
@@ -68,6 +87,7 @@ void check_options(const memory::Place& place, const SubscriberOptions& options)
   check.require_within("held_views", options.held_views, 1, ~std::uint32_t{0});
   check.require_not_negative("wait_for_publisher", options.wait_for_publisher);
   check.require_not_negative("keep_place", options.keep_place);
+  check_follows(check, options, role);
 }
 
 } // namespace ringfleet::channel::detail

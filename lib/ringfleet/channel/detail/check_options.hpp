@@ -5,12 +5,13 @@
 
 #include "ringfleet/channel/options.hpp"
 #include "ringfleet/memory/place.hpp"
+#include "ringfleet/ring/member_layout.hpp"
 #include "ringfleet/ring/ring_spec.hpp"
 
 namespace ringfleet::channel::detail {
 
 // Each throws Error: limit_reached above a limit of the library, invalid_argument otherwise.
 void check_options(const memory::Place& place, const PublisherOptions& options, ring::Producers producers);
-void check_options(const memory::Place& place, const SubscriberOptions& options);
+void check_options(const memory::Place& place, const SubscriberOptions& options, ring::MemberRole role);
 
 } // namespace ringfleet::channel::detail

@@ -36,6 +36,7 @@ shared_follow = Proof("tests/ring/shared_ring_test", ("shared_follow_test.cpp",)
 shared_waits = Proof("tests/ring/shared_ring_test", ("shared_wait_test.cpp",))
 shared_loans = Proof("tests/frame/shared_loan_processes_test", ("shared_loan_process_test.cpp",))
 shared_loans_explored = Proof("tests/explore/explore_loan_test", ("shared_loan_test.cpp",))
+shared_claims = Proof("tests/ring/shared_ring_test", ("shared_sequencer_test.cpp",))
 shared_stream = Proof("tests/ring/shared_ring_test", ("shared_sequencer_test.cpp", "shared_ring_test.cpp"))
 races = Proof("tests/ring/ring_test", ("ring_test.cpp", "litmus_test.cpp"), preset="tsan")
 shared_races = Proof("tests/ring/shared_ring_test", ("shared_ring_test.cpp",), preset="tsan")
@@ -134,7 +135,7 @@ MUTANTS = [
            "    (void)word;\n    A::store_release(shared_->tail, claimed);", shared),
     Mutant("shared.room_off_by_one", "check", "ring/shared_room.hpp",
            "    const auto wanted = earlier(free_from + capacity_, later(needed, end + step_));",
-           "    const auto wanted = earlier(free_from + capacity_ + 1, later(needed, end + step_));", shared_stream),
+           "    const auto wanted = earlier(free_from + capacity_ + 1, later(needed, end + step_));", shared_claims),
     Mutant("shared.room_check_off_by_one", "check", "ring/shared_room.hpp",
            "    if (is_before(free_from + capacity_, needed)) {", "    if (is_before(free_from + capacity_ + 1, needed)) {",
            shared, survives="a second check guards it: what is granted ends at `allowed`, which is computed without the "

@@ -16,6 +16,15 @@ bool anna_is_dead(std::uint64_t identity) {
   return identity == anna;
 }
 
+// Claims of one until one is refused, at most `wanted`.
+std::uint64_t pushed(SharedProducer<std::uint64_t>& producer, std::uint64_t& next, std::uint64_t wanted) {
+  const auto first = next;
+  while (next - first < wanted && producer.try_push(next) == ClaimResult::claimed) {
+    ++next;
+  }
+  return next - first;
+}
+
 } // namespace
 
 TEST_CASE("shared_layout: the tail word and a descriptor give back what was put in, at any position") {
@@ -130,4 +139,22 @@ TEST_CASE("shared_ring: whoever waits for a later claim says that an earlier wai
   CHECK_FALSE(one.sequencer().announce_descriptor(3));
   CHECK(one.sequencer().is_awaited(5, 6));
   CHECK_FALSE(one.sequencer().is_awaited(3, 5));
+}
+
+// Room is granted ahead of what was asked for, an eighth of the ring at a time: of fewer than sixteen slots never more.
+TEST_CASE("shared_ring: what is granted ahead ends where the slowest reader has room") { // fault 38
+  for (const std::uint64_t capacity : {8ULL, 16ULL, 64ULL, 1024ULL}) {
+    CAPTURE(capacity);
+    SharedTestRing<std::uint64_t> ring(capacity);
+    auto reader = ring.reader(0);
+    auto producer = ring.producer();
+    std::uint64_t next = 0;
+    CHECK(pushed(producer, next, capacity + 1) == capacity);
+    for (const std::uint64_t released : {capacity, std::uint64_t{1}, capacity / 2 + 1}) {
+      CHECK(reader.available() >= released);
+      CHECK(reader.slot(reader.position()) == reader.position());
+      CHECK(reader.release(released) == ReadResult::ok);
+      CHECK(pushed(producer, next, capacity + 1) == released);
+    }
+  }
 }

@@ -36,6 +36,7 @@ shared_follow = Proof("tests/ring/shared_ring_test", ("shared_follow_test.cpp",)
 shared_waits = Proof("tests/ring/shared_ring_test", ("shared_wait_test.cpp",))
 shared_loans = Proof("tests/frame/shared_loan_processes_test", ("shared_loan_process_test.cpp",))
 shared_loans_explored = Proof("tests/explore/explore_loan_test", ("shared_loan_test.cpp",))
+shared_owners = Proof("tests/ring/shared_ring_test", ("shared_owners_test.cpp",))
 shared_claims = Proof("tests/ring/shared_ring_test", ("shared_sequencer_test.cpp",))
 shared_stream = Proof("tests/ring/shared_ring_test", ("shared_sequencer_test.cpp", "shared_ring_test.cpp"))
 races = Proof("tests/ring/ring_test", ("ring_test.cpp", "litmus_test.cpp"), preset="tsan")
@@ -171,6 +172,10 @@ MUTANTS = [
            "      aborted += A::compare_exchange(lines.descriptor(claim.begin), expected, descriptor_of(claim, lap));",
            "      (void)expected;\n      A::store_release(lines.descriptor(claim.begin), descriptor_of(claim, lap));\n"
            "      ++aborted;", shared),
+    Mutant("shared.newcomer_not_counted", "store", "ring/shared_owners.hpp",
+           "  A::fetch_add(lines.shared->owner_joins, std::uint64_t{1});\n", "", shared_owners),
+    Mutant("shared.newcomer_not_looked_for", "help", "ring/shared_sequencer.hpp",
+           "      owner_joins_ = A::load_relaxed(shared_->owner_joins);", "", shared_owners),
     Mutant("shared.heir_does_not_repair", "help", "ring/shared_owners.hpp",
            "  repair<A>(lines, owner, identity);\n  return true;", "  return true;", shared),
     Mutant("shared.latest_claim_read_once", "check", "ring/shared_claims.hpp",

@@ -15,6 +15,8 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
+
 using namespace ringfleet;
 using namespace ringfleet::ring;
 using namespace ringfleet::ring::test;
@@ -233,6 +235,26 @@ TEST_CASE("members: producers that come, go and die between two looks are watche
   owning.members.scan(); // dead before it was ever looked at
   CHECK(owning.space.shared_lines().owners->identity[1] == 0);
   CHECK(owning.members.repaired_claims() == 0);
+}
+
+TEST_CASE("members: a producer for whom there is no descriptor is watched from the next scan on") { // T13, fault 17
+  ScratchRing scratch(memory::Backing::shm);
+  Owning owning(many_at(scratch.place()));
+  ChildWord word;
+  const auto child = producing_child(scratch.place(), word);
+  REQUIRE(word.wait_for(1));
+  rlimit enough{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &enough) == 0);
+  rlimit none = enough;
+  none.rlim_cur = 0;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto refused = error_of([&] { owning.members.scan(); });
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &enough) == 0);
+  CHECK(refused == ErrorCode::no_descriptors);
+  owning.members.scan();
+  kill_child(child);
+  CHECK(owning.is_told_of(1));
+  CHECK(owning.space.shared_lines().owners->identity[1] == 0);
 }
 
 TEST_CASE("owner watch: a ring of many is produced into as long as one of its producers lives") { // T12

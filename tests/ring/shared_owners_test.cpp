@@ -88,3 +88,23 @@ TEST_CASE("shared_ring: when every number is held by the living nobody joins, th
   is_dead = [](std::uint64_t holder) { return holder == 9; };
   CHECK(take_arena(lenders, 10, is_dead) == 2U);
 }
+
+TEST_CASE("shared_ring: who claims behind a producer that has joined since is told so, whoever had its number before") {
+  SharedTestRing<std::uint64_t> ring(8);
+  auto first = ring.producer();
+  const auto joins_told = [&] {
+    CHECK(first.try_push(0) == ClaimResult::claimed);
+    return first.sequencer().owner_joins();
+  };
+  auto joins = joins_told();
+  CHECK(joins_told() == joins);
+  for (int newcomers = 0; newcomers < 2; ++newcomers) { // the second under the number that the first gave back
+    auto other = ring.producer();
+    CHECK(other.owner() == 2);
+    for (int claims = 0; claims < 2; ++claims) {
+      CHECK(other.try_push(1) == ClaimResult::claimed);
+      CHECK(joins_told() == joins + 1);
+    }
+    ++joins;
+  }
+}

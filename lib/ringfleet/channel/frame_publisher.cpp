@@ -1,5 +1,6 @@
 #include "ringfleet/channel/frame_publisher.hpp"
 
+#include "ringfleet/base/error.hpp"
 #include "ringfleet/channel/detail/option_check.hpp"
 #include "ringfleet/channel/detail/publisher_state.hpp"
 
@@ -41,6 +42,7 @@ PublishResult BasicFramePublisher<Kind>::publish_slowly(std::span<const std::byt
     return state_->refuse(result, refused);
   }
   state_->count_buffered();
+  watch_newcomers();
   hot_->counters.messages.add();
   hot_->counters.bytes.add(bytes.size());
   hot_->counters.fragmented.add(bytes.size() > hot_->writer.max_claim() ? 1 : 0);
@@ -113,10 +115,24 @@ PublishResult BasicFramePublisher<Kind>::commit(typename Writer::Loan& loan, std
     return state_->refuse(result, refused);
   }
   state_->count_buffered();
+  watch_newcomers();
   hot_->counters.messages.add();
   hot_->counters.loans.add();
   hot_->counters.bytes.add(part.size());
   return PublishResult::published;
+}
+
+// What was published lies behind what others have begun: if one of them dies in it, this one has to see to it that the
+// readers come past. Those that came before it are watched from its beginning.
+template <class Kind>
+void BasicFramePublisher<Kind>::look_at_newcomers() {
+  const auto joins = hot_->owner_joins();
+  try {
+    state_->members.scan();
+    hot_->owners_watched = joins;
+  } catch (const Error&) {
+    // Out of descriptors: the next message tries again.
+  }
 }
 
 template <class Kind>

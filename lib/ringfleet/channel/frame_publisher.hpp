@@ -46,7 +46,7 @@ public:
   // Readers get `detached` when they have read everything. What was published stays for whoever joins at oldest.
   ~BasicFramePublisher();
 
-  // Never waits; no system call unless a reader sleeps.
+  // Never waits; no system call unless a reader sleeps, or, of several publishers, another one has joined since.
   [[nodiscard]] PublishResult try_publish(std::span<const std::byte> bytes, std::uint16_t kind = 0) {
     return publish(bytes, 0, kind);
   }
@@ -54,7 +54,7 @@ public:
   [[nodiscard]] PublishResult publish(std::span<const std::byte> bytes, MonotonicNs deadline = never,
                                       std::uint16_t kind = 0) {
     if (!hot_->is_guarded && hot_->writer.write(bytes, {.kind = kind}) == frame::WriteResult::written) [[likely]] {
-      hot_->counters.count_message(bytes.size());
+      count_written(bytes.size());
       return PublishResult::published;
     }
     return publish_slowly(bytes, deadline, kind);
@@ -78,7 +78,7 @@ public:
                                            PublishResult* why = nullptr);
   PublishResult commit(typename Writer::Claim& claim, std::span<const std::byte> part, std::uint16_t kind = 0) {
     (void)claim.commit(part, {.kind = kind});
-    hot_->counters.count_message(part.size());
+    count_written(part.size());
     return PublishResult::published;
   }
   [[nodiscard]] PublishResult commit(typename Writer::Loan& loan, std::span<const std::byte> part,
@@ -113,13 +113,34 @@ private:
   // What publishing touches when nothing is in its way.
   struct Hot {
     Hot(Producer& producer, const frame::WriterOptions<>& options, const PublisherCounters& handles)
-        : writer(producer, options), counters(handles) {}
+        : writer(producer, options), its_producer(producer), counters(handles), owners_watched(owner_joins()) {}
+
+    // Of many producers: grows when a message may have come behind that of a publisher that nobody here watches.
+    [[nodiscard]] std::uint64_t owner_joins() const noexcept {
+      if constexpr (Kind::producers == ring::Producers::many) {
+        return its_producer.sequencer().owner_joins();
+      }
+      return 0;
+    }
 
     Writer writer;
+    Producer& its_producer;
     PublisherCounters counters;
-    bool is_guarded = false; // publishing has to look at the readers first
+    std::uint64_t owners_watched; // owner_joins() at the last look at them
+    bool is_guarded = false;      // publishing has to look at the readers first
   };
   struct State;
+
+  void count_written(std::uint64_t bytes) {
+    hot_->counters.count_message(bytes);
+    watch_newcomers();
+  }
+  void watch_newcomers() {
+    if (hot_->owner_joins() != hot_->owners_watched) [[unlikely]] {
+      look_at_newcomers();
+    }
+  }
+  void look_at_newcomers();
 
   PublishResult publish_slowly(std::span<const std::byte> bytes, MonotonicNs deadline, std::uint16_t kind);
   typename Writer::Claim claim_slowly(std::uint64_t bytes, MonotonicNs deadline, PublishResult* why);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -165,7 +166,8 @@ void Members::State::producer_died(std::uint32_t owner, std::uint64_t identity) 
 void Members::State::scan_producers() {
   std::vector<memory::Watcher::WatchId> outdated;
   std::vector<std::pair<std::uint32_t, std::uint64_t>> dead;
-  {
+  std::exception_ptr trouble;
+  try {
     const std::lock_guard lock(mutex);
     const auto used = std::min(Atomics::load_acquire(shared->shared->owners_used), owners_max);
     for (std::uint32_t owner = 1; owner < used; ++owner) {
@@ -174,10 +176,9 @@ void Members::State::scan_producers() {
       if (watch.identity == identity) {
         continue;
       }
-      if (watch.id != 0) {
-        outdated.push_back(watch.id);
+      if (const auto old = std::exchange(watch, {}); old.id != 0) {
+        outdated.push_back(old.id);
       }
-      watch = {.identity = identity, .id = 0};
       if (identity == 0) {
         continue;
       }
@@ -186,12 +187,18 @@ void Members::State::scan_producers() {
       } else {
         dead.emplace_back(owner, identity);
       }
+      watch.identity = identity;
     }
+  } catch (const Error&) {
+    trouble = std::current_exception(); // those that have not been looked at are by the next scan
   }
   for (const auto& [owner, identity] : dead) {
     producer_died(owner, identity);
   }
   unwatch(outdated);
+  if (trouble) {
+    std::rethrow_exception(trouble);
+  }
 }
 
 void Members::State::scan() {

@@ -18,6 +18,8 @@
 //         |        awaited_descriptor       |
 //         +----------------+----------------+
 //         |  owners_used   |      bell      |
+//         +----------------+----------------+
+//         |           owner_joins           |
 //    +256 +----------------+----------------+
 //
 //   tail word     63             22 21         8 7      0      the latest claim
@@ -28,8 +30,8 @@
 // granted: claims may go up to here. limit: nothing is written at or beyond it, now or before a newcomer's gate was
 // looked for; granted <= limit. finished: every claim below it is committed or aborted. closed: 1 when nothing more
 // will be published. awaited_descriptor: the claim that a producer waits for where no reader holds the ring back.
-// identity: which process holds the owner number, 0: nobody; number 0 is never given out. awaited_gate: what the parked
-// producer waits for.
+// owner_joins: how often a number was taken. identity: which process holds the owner number, 0: nobody; number 0 is
+// never given out. awaited_gate: what the parked producer waits for.
 //
 // The wrap rule. A position has 64 bits; the tail word keeps the low 42, and the rest follows from `granted`, which is
 // never more than two capacities ahead. A descriptor's lap is the position divided by the capacity, 40 bits of it.
@@ -68,7 +70,8 @@ struct SharedLines {
   std::uint64_t awaited_descriptor;
   std::uint32_t owners_used;
   std::uint32_t bell;
-  std::uint64_t unused[10];
+  std::uint64_t owner_joins;
+  std::uint64_t unused[9];
 };
 
 struct OwnerTable {
@@ -80,6 +83,7 @@ static_assert(sizeof(SharedLines) == 2 * cache_line_pair_bytes && offsetof(Share
 static_assert(offsetof(SharedLines, limit) == 136 && offsetof(SharedLines, finished) == 144);
 static_assert(offsetof(SharedLines, closed) == 152 && offsetof(SharedLines, awaited_descriptor) == 160);
 static_assert(offsetof(SharedLines, owners_used) == 168 && offsetof(SharedLines, bell) == 172);
+static_assert(offsetof(SharedLines, owner_joins) == 176);
 static_assert(sizeof(OwnerTable) == 4096 && offsetof(OwnerTable, awaited_gate) == 2048);
 static_assert(std::is_standard_layout_v<SharedLines> && std::is_trivially_copyable_v<SharedLines>);
 static_assert(std::is_standard_layout_v<OwnerTable> && std::is_trivially_copyable_v<OwnerTable>);

@@ -40,6 +40,8 @@ template <class A = Atomics>
   auto used = A::load_acquire(lines.shared->owners_used);
   while (used <= owner && !A::compare_exchange(lines.shared->owners_used, used, owner + 1)) {
   }
+  // Before the first claim: who sees that in the tail sees this, too.
+  A::fetch_add(lines.shared->owner_joins, std::uint64_t{1});
   repair<A>(lines, owner, identity);
   return true;
 }

@@ -31,7 +31,8 @@ template <class A = Atomics>
 class SharedSequencer {
 public:
   SharedSequencer(const SharedRingLines& lines, std::uint32_t owner) noexcept
-      : shared_(lines.shared), capacity_(lines.capacity()), owner_(owner), room_(lines) {
+      : shared_(lines.shared), capacity_(lines.capacity()), owner_(owner),
+        owner_joins_(A::load_relaxed(lines.shared->owner_joins)), room_(lines) {
     RINGFLEET_ASSERT(is_power_of_two(capacity_) && capacity_ <= shared_capacity_max,
                      "the capacity of a ring is a power of two");
     RINGFLEET_ASSERT(owner != 0 && owner < owners_max, "an owner number was taken");
@@ -112,6 +113,9 @@ public:
   }
 
   [[nodiscard]] std::uint32_t owner() const noexcept { return owner_; }
+  // Grows when a claim comes behind one of a producer that has joined in the meantime. If that one dies inside its
+  // claim, nobody reads this one before somebody has proof of it: see Members::scan.
+  [[nodiscard]] std::uint64_t owner_joins() const noexcept { return owner_joins_; }
   [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] std::uint64_t largest_claim() const noexcept { return std::min(capacity_, claim_length_max); }
   [[nodiscard]] const SharedRingLines& lines() const noexcept { return room_.lines(); }
@@ -137,6 +141,7 @@ private:
     for (;;) {
       A::step("shared.tail_seen");
       room_.look();
+      owner_joins_ = A::load_relaxed(shared_->owner_joins); // of everybody whose claim the tail has told of
       const auto latest = claim_of_tail(word, room_.granted());
       const auto end = latest.end();
       const auto length = fitting_length<is_contiguous>(end, count);
@@ -198,6 +203,7 @@ private:
   std::uint64_t own_word_ = 0; // the latest claim of this producer, as it stood in the tail
   std::uint64_t own_end_ = 0;
   std::uint64_t finished_end_ = ~std::uint64_t{0}; // of the claim that this producer finished last
+  std::uint64_t owner_joins_;
   SharedRoom<A> room_;
 };
 

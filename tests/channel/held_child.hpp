@@ -1,0 +1,60 @@
+#pragma once
+
+// A child that goes as far as it is told to, says so, and stays there until it is killed.
+
+#include "../os/forked_child.hpp"
+#include "ringfleet/os/process.hpp"
+
+#include <csignal>
+#include <stdexcept>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace ringfleet::channel::test {
+
+class HeldChild {
+public:
+  // Runs play(stay) in a child, until it calls stay(), which never returns.
+  template <class Play>
+  explicit HeldChild(Play play) {
+    int pipe[2];
+    if (::pipe2(pipe, O_CLOEXEC) != 0) {
+      throw std::runtime_error("no pipe for a child");
+    }
+    pid_ = ringfleet::test::fork_child([&, parent = ::getpid()]() -> int {
+      (void)os::set_parent_death_signal(SIGKILL, parent);
+      return play([&] {
+        (void)!::write(pipe[1], "", 1);
+        for (;;) {
+          ::pause();
+        }
+      });
+    });
+    ::close(pipe[1]);
+    char byte = 0;
+    const bool is_there = ::read(pipe[0], &byte, 1) == 1;
+    ::close(pipe[0]);
+    if (!is_there) {
+      throw std::runtime_error("a child ended before it came to where it was to stay");
+    }
+  }
+  HeldChild(HeldChild&& other) noexcept : pid_(std::exchange(other.pid_, 0)) {}
+  HeldChild(const HeldChild&) = delete;
+  HeldChild& operator=(const HeldChild&) = delete;
+  ~HeldChild() { kill_and_reap(); }
+
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  void kill_and_reap() {
+    if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
+      ::kill(pid, SIGKILL);
+      ringfleet::test::wait_for_child(pid);
+    }
+  }
+
+private:
+  pid_t pid_ = 0;
+};
+
+} // namespace ringfleet::channel::test

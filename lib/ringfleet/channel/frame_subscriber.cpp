@@ -192,7 +192,7 @@ struct BasicFrameSubscriber<Kind>::State {
     // The record of a loan that was taken back is one block.
     const auto taken_back = hot ? hot->reader.counts().loans_void : 0;
     if constexpr (Kind::role == ring::MemberRole::lossy) {
-      return reader->lost() + taken_back;
+      return reader->lost() + taken_back + (hot ? hot->reader.counts().fragments_lost : 0);
     } else {
       // The beginning of a message in fragments may have gone with who had this id before.
       const auto rest_only = hot && membership.is_resumed() ? hot->reader.counts().fragments_lost : 0;

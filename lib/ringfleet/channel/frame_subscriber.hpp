@@ -97,7 +97,9 @@ public:
   // Blocks that were overwritten before this reader came to them: of a reliable one, between the place where it wanted
   // to begin and the one where it could. What was lent counts as one block when its memory has been taken back: also a
   // reliable reader may come to such messages, after it was away, and missed() grows as it passes them. So it does for
-  // each fragment of a message whose beginning the one who had this id before had taken, and not the end.
+  // each fragment of a message whose beginning the one who had this id before had taken, and not the end; and of a
+  // lossy one for each fragment of a message of which something else was overwritten, or that was begun when it was
+  // lapped.
   [[nodiscard]] std::uint64_t missed() const noexcept;
   // Of the publisher that was seen last; it grows by one with each that continues the channel.
   [[nodiscard]] std::uint64_t generation() const noexcept;

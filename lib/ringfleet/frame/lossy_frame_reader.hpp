@@ -28,7 +28,7 @@ template <class R, class A = Atomics>
 class LossyFrameReader {
 public:
   explicit LossyFrameReader(R& reader, const ReaderOptions& options = {})
-      : reader_(reader), capacity_(reader.capacity()), options_(options),
+      : reader_(reader), capacity_(reader.capacity()), begin_(reader.position()), options_(options),
         reassembler_(options.max_message, options.assemblies),
         record_(
             std::min(record_blocks_max(reader.capacity()), blocks_of(options.max_message + sizeof(FragmentHeader)))),
@@ -148,10 +148,14 @@ private:
     default: break;
     }
     const auto data = std::span(block.bytes + fragment_overhead_bytes, header.length - sizeof(FragmentHeader));
-    switch (reassembler_.feed(header, load_part<FragmentHeader, A>(block), data)) {
+    const auto fragment = load_part<FragmentHeader, A>(block);
+    switch (reassembler_.feed(header, fragment, data)) {
     case AssemblyResult::complete: break;
     case AssemblyResult::refused: return malformed(reassembler_.fault());
-    case AssemblyResult::ignored: ++counts_.fragments_lost; return ReadResult::empty;
+    case AssemblyResult::ignored:
+      // What had come of its message was given up, or overwritten; or it began before this reader did.
+      counts_.fragments_lost += ring::is_before(fragment.message, begin_) ? 0U : 1U;
+      return ReadResult::empty;
     default: return ReadResult::empty;
     }
     assembled_ = reassembler_.id();
@@ -190,6 +194,7 @@ private:
 
   R& reader_;
   std::uint64_t capacity_;
+  std::uint64_t begin_; // where it came to the ring
   ReaderOptions options_;
   Reassembler reassembler_;
   std::vector<FrameBlock> record_; // the copy of one record

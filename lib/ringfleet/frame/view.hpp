@@ -55,11 +55,12 @@ struct ReaderOptions {
 };
 
 struct ReaderCounts {
-  std::uint64_t malformed = 0;      // times that `malformed` was reported
-  std::uint64_t fragments_lost = 0; // of messages whose beginning this reader has not seen, or has given up
-  std::uint64_t reassembled = 0;    // messages that came in fragments
-  std::uint64_t loans = 0;          // messages that lay in an arena
-  std::uint64_t loans_void = 0;     // messages whose arena memory was taken back before this reader came
+  std::uint64_t malformed = 0; // times that `malformed` was reported
+  // Of messages whose beginning this reader has not seen, or has given up. A lossy one: that began after it did.
+  std::uint64_t fragments_lost = 0;
+  std::uint64_t reassembled = 0; // messages that came in fragments
+  std::uint64_t loans = 0;       // messages that lay in an arena
+  std::uint64_t loans_void = 0;  // messages whose arena memory was taken back before this reader came
 };
 
 } // namespace ringfleet::frame

@@ -33,18 +33,21 @@ public:
       });
     });
     ::close(pipe[1]);
-    char byte = 0;
-    const bool is_there = ::read(pipe[0], &byte, 1) == 1;
-    ::close(pipe[0]);
-    if (!is_there) {
-      throw std::runtime_error("a child ended before it came to where it was to stay");
-    }
+    said_ = pipe[0];
   }
-  HeldChild(HeldChild&& other) noexcept : pid_(std::exchange(other.pid_, 0)) {}
+  HeldChild(HeldChild&& other) noexcept : pid_(std::exchange(other.pid_, 0)), said_(std::exchange(other.said_, -1)) {}
   HeldChild(const HeldChild&) = delete;
   HeldChild& operator=(const HeldChild&) = delete;
-  ~HeldChild() { kill_and_reap(); }
+  ~HeldChild() {
+    kill_and_reap();
+    ::close(said_);
+  }
 
+  // Until it stays. False: it ended before.
+  [[nodiscard]] bool stays() const {
+    char byte = 0;
+    return ::read(said_, &byte, 1) == 1;
+  }
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   void kill_and_reap() {
     if (const pid_t pid = std::exchange(pid_, 0); pid != 0) {
@@ -55,6 +58,7 @@ public:
 
 private:
   pid_t pid_ = 0;
+  int said_ = -1;
 };
 
 } // namespace ringfleet::channel::test

@@ -32,6 +32,7 @@ TEST_CASE("channel: a publisher that came first and never waited goes on behind 
     SharedPublisher<Tick> out(channel.place(), small_ring());
     SharedSubscriber<Tick> in(channel.place(), from_oldest());
     auto dying = begin_message(channel.place());
+    REQUIRE(dying.stays());
     if (!is_known_before) { // it is dead before anybody has looked at it
       dying.kill_and_reap();
     }

@@ -166,6 +166,7 @@ void call_on_and_on(Ledger& ledger, std::size_t number, const Resolve& resolve) 
     case Order::rest: break;
     }
     mine.quiet = order;
+    note_heap(ledger);
     wait_for_order(ledger, order);
   }
 }

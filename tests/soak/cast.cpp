@@ -10,6 +10,18 @@
 
 namespace ringfleet::soak {
 
+namespace {
+
+// What this part publishes, if it does.
+Stream* stream_of(Ledger& ledger, const Part& part) {
+  return part.role == "producer" ? &ledger.channels[part.numbers[0]].streams[part.numbers[1]]
+         : part.role == "group"  ? &ledger.channels[group_down].streams[0]
+         : part.role == "worker" ? &ledger.channels[group_up].streams[part.numbers[0]]
+                                 : nullptr;
+}
+
+} // namespace
+
 void until(const Ledger& ledger, const std::string& what, const std::function<bool()>& holds) {
   const auto give_up = deadline_after(monotonic_now(), std::chrono::minutes(2));
   while (!holds()) {
@@ -23,11 +35,13 @@ void until(const Ledger& ledger, const std::string& what, const std::function<bo
   }
 }
 
-os::ChildProcess Cast::start(const std::string& role, const std::vector<std::uint64_t>& numbers) const {
+os::ChildProcess Cast::start(const std::string& role, const std::vector<std::uint64_t>& numbers,
+                             std::uint64_t place) const {
   os::SpawnRequest request;
   request.path = "/proc/self/exe";
   request.argv = {
-      request.path, "--role", role, common_.ledger, common_.directory, common_.word, std::to_string(::getpid())};
+      request.path,         "--role", role, common_.ledger, common_.directory, common_.word, std::to_string(::getpid()),
+      std::to_string(place)};
   for (const auto number : numbers) {
     request.argv.push_back(std::to_string(number));
   }
@@ -40,11 +54,12 @@ os::ChildProcess Cast::start(const std::string& role, const std::vector<std::uin
 Actor& Cast::enter(const std::string& role, std::vector<std::uint64_t> numbers, bool resident) {
   Part part = common_;
   part.role = role;
+  part.place = actors_.size();
   part.numbers = std::move(numbers);
-  if (role == "producer") {
-    ++ledger_.channels[part.numbers[0]].streams[part.numbers[1]].life;
+  if (auto* const stream = stream_of(ledger_, part)) {
+    ++stream->life;
   }
-  auto process = start(part.role, part.numbers);
+  auto process = start(part.role, part.numbers, part.place);
   return actors_.emplace_back(Actor{std::move(part), std::move(process), resident, 0});
 }
 
@@ -63,12 +78,11 @@ void Cast::send_visitor(std::uint64_t channel, Joining joining, std::uint64_t po
 
 // The words of the dead stay as they are; only what its successor counts from is set right.
 void Cast::settle_accounts_of(const Part& dead) {
-  if (dead.role == "producer") {
-    auto& stream = ledger_.channels[dead.numbers[0]].streams[dead.numbers[1]];
-    auto& next = stream.at(stream.life + 1);
+  if (auto* const stream = stream_of(ledger_, dead)) {
+    auto& next = stream->at(stream->life + 1);
     next.attempted = 0;
     next.accepted = 0;
-    ++stream.life;
+    ++stream->life;
   } else if (dead.role == "client") {
     for (auto number = dead.numbers[0]; number < dead.numbers[1]; ++number) {
       auto& caller = ledger_.callers[number];
@@ -90,7 +104,7 @@ void Cast::replace(Actor& actor) {
   }
   ++killed_;
   settle_accounts_of(actor.part);
-  actor.process = start(actor.part.role, actor.part.numbers);
+  actor.process = start(actor.part.role, actor.part.numbers, actor.part.place);
   actor.stopped_for = 0;
 }
 

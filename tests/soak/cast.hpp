@@ -31,7 +31,8 @@ public:
 
   Actor& enter(const std::string& role, std::vector<std::uint64_t> numbers, bool resident);
   // A process that its caller keeps.
-  [[nodiscard]] os::ChildProcess start(const std::string& role, const std::vector<std::uint64_t>& numbers) const;
+  [[nodiscard]] os::ChildProcess start(const std::string& role, const std::vector<std::uint64_t>& numbers,
+                                       std::uint64_t place = processes_max) const;
   // One that reads a number of messages and goes, or is killed while it does.
   void send_visitor(std::uint64_t channel, Joining joining, std::uint64_t position, std::uint64_t messages);
   [[nodiscard]] std::deque<Actor>& actors() noexcept { return actors_; }

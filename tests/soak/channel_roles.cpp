@@ -1,12 +1,9 @@
 // Producers and readers, each a process of its own.
 
-#include "large_messages.hpp"
-#include "reading.hpp"
-#include "roles.hpp"
+#include "reader_handle.hpp"
 
 #include "ringfleet/channel/publisher.hpp"
-#include "ringfleet/channel/subscriber.hpp"
-#include "ringfleet/codec/raw.hpp"
+#include "ringfleet/memory/segment_name.hpp"
 
 #include <chrono>
 
@@ -14,26 +11,28 @@
 
 namespace ringfleet::soak {
 
+std::string group_name(const std::string& word) {
+  return word + "-group";
+}
+
 memory::Place place_of(std::size_t channel, const std::string& directory, const std::string& word) {
+  const memory::EngineNames group(group_name(word));
+  if (channel >= open_channels) {
+    return memory::Place::shm(channel == group_down ? group.broadcast() : group.gather());
+  }
   const auto name = word + "-" + std::to_string(channel);
   return channel_plans[channel].is_file ? memory::Place::file(directory + "/" + name) : memory::Place::shm(name);
 }
+
+namespace {
+
+using channel::PublishResult;
 
 channel::PublisherOptions publisher_options() {
   channel::PublisherOptions options;
   options.ring_bytes = 64 * 1'024; // a thousand messages, so that the ring is full now and then
   options.members = 12;            // so that lines that do not come back are missed soon
   return options;
-}
-
-namespace {
-
-using channel::PublishResult;
-using channel::WaitResult;
-
-constexpr auto moment = std::chrono::milliseconds(20);
-MonotonicNs in_a_moment() {
-  return deadline_after(monotonic_now(), moment);
 }
 
 template <class Publisher>
@@ -53,6 +52,7 @@ int produce(const Part& part, Ledger& ledger) {
     if (Ledger::of(order) != Order::work) {
       out.check_readers(); // lets go of those that are gone
       ledger.quiet_producers[channel][number] = order;
+      note_heap(ledger);
       wait_for_order(ledger, order);
       continue;
     }
@@ -75,59 +75,30 @@ int produce(const Part& part, Ledger& ledger) {
   }
 }
 
-// Reads until `wanted` messages have come, or the order to end. False: it was told what it must not be told.
+// May be lapped, and says what it lost. When it was killed the next one goes on at the position that is noted, or,
+// where positions are not those of messages, with what comes next.
 template <class Subscriber>
-bool read_on(Subscriber& in, Reading& reading, Ledger& ledger, std::uint64_t wanted) {
-  std::uint64_t read = 0;
-  while (read < wanted && Ledger::of(ledger.order.load()) != Order::end) {
-    const auto polled = in.poll(
-        [&](const Element& element, const frame::View& view) {
-          reading.missed(in.missed());
-          reading.take(element, view.id);
-          if (element.number % 512 == 0) {
-            ::poll(nullptr, 0, 1); // so that readers are killed with something in hand now and then
-          }
-        },
-        std::min(batch, wanted - read));
-    read += polled.messages;
-    if (polled.messages != 0) {
-      continue;
-    }
-    auto waited = in.wait(in_a_moment());
-    if (waited == WaitResult::detached) {
-      waited = in.wait_for_publisher(in_a_moment());
-    }
-    if (waited != WaitResult::ready && waited != WaitResult::timed_out) {
-      complain(ledger, std::string("a reader's wait answers ") + to_string(waited));
-      return false;
-    }
-  }
-  return true;
-}
-
-template <class Subscriber>
-int read_always(const Part& part, Ledger& ledger) {
+int read_what_is_there(const Part& part, Ledger& ledger) {
   const auto channel = part.numbers[0];
-  auto& mine = ledger.channels[channel].readers[part.numbers[1]];
+  auto& mine = ledger.channels[channel].readers[lossy_reader];
   const bool was_here = mine.position != 0;
   channel::SubscriberOptions options;
-  options.id = part.role + std::to_string(part.numbers[1]);
   options.wait_for_publisher = std::chrono::seconds(60);
-  options.from = was_here ? channel::From::sequence : channel::From::oldest;
-  options.position = mine.position;
-  Subscriber in(place_of(channel, part.directory, part.word), options);
   Reading::Beginning beginning;
-  beginning.resumed = was_here || in.is_resumed();
+  beginning.lossy = true;
   beginning.dense = channel_plans[channel].is_dense();
-  beginning.missed = in.missed();
-  Reading reading(ledger, ledger.channels[channel], mine, options.id + " of channel " + std::to_string(channel),
+  beginning.resumed = was_here && beginning.dense;
+  beginning.anywhere = !beginning.resumed;
+  if (beginning.resumed) {
+    options.from = channel::From::sequence;
+    options.position = mine.position;
+  }
+  Subscriber in(place_of(channel, part.directory, part.word), options);
+  Reading reading(ledger, ledger.channels[channel], mine, "the lossy reader of channel " + std::to_string(channel),
                   beginning);
   mine.ready = 1;
-  if (!read_on(in, reading, ledger, ~std::uint64_t{0})) {
-    return 1;
-  }
-  in.leave();
-  return 0;
+  constexpr int long_enough_ms = 30; // for a whole ring, now and then
+  return read_on(in, reading, ledger, ~std::uint64_t{0}, long_enough_ms) ? 0 : 1;
 }
 
 template <class Subscriber>
@@ -165,26 +136,31 @@ int visit(const Part& part, Ledger& ledger) {
 
 int play_producer(const Part& part, Ledger& ledger) {
   const auto& plan = channel_plans[part.numbers[0]];
-  return plan.many_producers ? produce<SharedPublisher<Element>>(part, ledger)
-         : plan.is_large     ? produce<LargePublisher>(part, ledger)
-                             : produce<Publisher<Element>>(part, ledger);
+  return plan.is_large && plan.many_producers ? produce<LargePublisher<channel::SharedFramePublisher>>(part, ledger)
+         : plan.is_large                      ? produce<LargePublisher<channel::FramePublisher>>(part, ledger)
+         : plan.many_producers                ? produce<SharedPublisher<Element>>(part, ledger)
+                                              : produce<Publisher<Element>>(part, ledger);
 }
 int play_reader(const Part& part, Ledger& ledger) {
-  const auto& plan = channel_plans[part.numbers[0]];
-  return plan.many_producers ? read_always<SharedSubscriber<Element>>(part, ledger)
-         : plan.is_large     ? read_always<LargeSubscriber<channel::FrameSubscriber>>(part, ledger)
-                             : read_always<Subscriber<Element>>(part, ledger);
+  return as_reader_of(channel_plans[part.numbers[0]], [&]<class S>(std::type_identity<S> /*its type*/) {
+    ReliableReader<S> reader(part, ledger, part.numbers[0], part.numbers[1]);
+    if (!read_on(reader.in(), reader.reading(), ledger, ~std::uint64_t{0})) {
+      return 1;
+    }
+    reader.in().leave();
+    return 0;
+  });
+}
+int play_lossy(const Part& part, Ledger& ledger) {
+  return as_lossy_reader_of(channel_plans[part.numbers[0]], [&]<class S>(std::type_identity<S> /*its type*/) {
+    return read_what_is_there<S>(part, ledger);
+  });
 }
 int play_visitor(const Part& part, Ledger& ledger) {
   const auto& plan = channel_plans[part.numbers[0]];
-  if (static_cast<Joining>(part.numbers[1]) == Joining::lossy) {
-    return plan.many_producers ? visit<SharedLossySubscriber<Element>>(part, ledger)
-           : plan.is_large     ? visit<LargeSubscriber<channel::LossyFrameSubscriber>>(part, ledger)
-                               : visit<LossySubscriber<Element>>(part, ledger);
-  }
-  return plan.many_producers ? visit<SharedSubscriber<Element>>(part, ledger)
-         : plan.is_large     ? visit<LargeSubscriber<channel::FrameSubscriber>>(part, ledger)
-                             : visit<Subscriber<Element>>(part, ledger);
+  const auto play = [&]<class S>(std::type_identity<S> /*its type*/) { return visit<S>(part, ledger); };
+  return static_cast<Joining>(part.numbers[1]) == Joining::lossy ? as_lossy_reader_of(plan, play)
+                                                                 : as_reader_of(plan, play);
 }
 
 } // namespace ringfleet::soak

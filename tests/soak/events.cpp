@@ -5,6 +5,7 @@
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/os/process.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <string>
 #include <utility>
@@ -38,6 +39,8 @@ constexpr std::array<Kind, event_kinds> kinds{{
     {Event::stop_reader, "reader stopped", 3},
     {Event::visit, "reader joins for a while", 8},
     {Event::kill_visitor, "reader of a while killed", 3},
+    {Event::kill_of_group, "one of the group killed", 5},
+    {Event::stop_of_group, "one of the group stopped", 2},
     {Event::look_at_counters, "ringfleet-stat", 2},
     {Event::kill_looker, "ringfleet-stat killed", 1},
 }};
@@ -84,6 +87,16 @@ void Events::happen(Event event) {
   auto& cast = stage_.cast();
   auto& deeds = stage_.deeds();
   const auto number = random_();
+  const auto kill = [&](Actor* actor) {
+    if (actor != nullptr) {
+      cast.replace(*actor);
+    }
+  };
+  const auto stop = [&](Actor* actor) {
+    if (actor != nullptr) {
+      cast.stop(*actor, 1 + number % 4);
+    }
+  };
   switch (event) {
   case Event::kill_runner: signal_runner(SIGKILL); break;
   case Event::stop_runner: signal_runner(SIGSTOP); break;
@@ -96,28 +109,14 @@ void Events::happen(Event event) {
         [&deeds, number, module = modules[number % 2]] { deeds.reload_broken(module, number / 2); });
     break;
   case Event::load_or_unload: stage_.deployer().order([&deeds] { deeds.load_or_unload_guest(); }); break;
-  case Event::kill_client:
-  case Event::kill_producer:
-  case Event::kill_reader: {
-    const auto* const role = event == Event::kill_client     ? "client"
-                             : event == Event::kill_producer ? "producer"
-                                                             : "reader";
-    if (Actor* const actor = any_of(role, false)) {
-      cast.replace(*actor);
-    }
-    break;
-  }
-  case Event::stop_client:
-  case Event::stop_producer:
-  case Event::stop_reader: {
-    const auto* const role = event == Event::stop_client     ? "client"
-                             : event == Event::stop_producer ? "producer"
-                                                             : "reader";
-    if (Actor* const actor = any_of(role, true)) {
-      cast.stop(*actor, 1 + number % 4);
-    }
-    break;
-  }
+  case Event::kill_client: kill(any_of({"client"}, false)); break;
+  case Event::kill_producer: kill(any_of({"producer"}, false)); break;
+  case Event::kill_reader: kill(any_of({"reader", "fan-in", "lossy"}, false)); break;
+  case Event::kill_of_group: kill(any_of({"group", "worker"}, false)); break;
+  case Event::stop_client: stop(any_of({"client"}, true)); break;
+  case Event::stop_producer: stop(any_of({"producer"}, true)); break;
+  case Event::stop_reader: stop(any_of({"reader", "fan-in", "lossy"}, true)); break;
+  case Event::stop_of_group: stop(any_of({"group", "worker"}, true)); break;
   case Event::visit: visit(); break;
   case Event::kill_visitor: cast.kill_visitor(); break;
   case Event::look_at_counters: look_at_counters(false); break;
@@ -154,10 +153,10 @@ void Events::signal_runner(int signal_number) {
   }
 }
 
-Actor* Events::any_of(std::string_view role, bool resident_too) {
+Actor* Events::any_of(std::initializer_list<std::string_view> roles, bool resident_too) {
   std::vector<Actor*> found;
   for (auto& actor : stage_.cast().actors()) {
-    if (actor.part.role == role && (resident_too || !actor.resident)) {
+    if (std::ranges::count(roles, actor.part.role) != 0 && (resident_too || !actor.resident)) {
       found.push_back(&actor);
     }
   }
@@ -165,9 +164,9 @@ Actor* Events::any_of(std::string_view role, bool resident_too) {
 }
 
 void Events::visit() {
-  const auto channel = draw(channels_max);
+  const auto channel = draw(open_channels);
   const auto joining = static_cast<Joining>(draw(joinings));
-  const auto position = stage_.ledger().channels[channel].readers[0].position.load();
+  const auto position = stage_.ledger().channels[channel].readers[resident_reader].position.load();
   stage_.cast().send_visitor(channel, joining, position, 1 + draw(2'000));
 }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <random>
 #include <string_view>
 
@@ -29,10 +30,12 @@ enum class Event : std::uint8_t {
   stop_reader,
   visit,
   kill_visitor,
+  kill_of_group,
+  stop_of_group,
   look_at_counters,
   kill_looker
 };
-inline constexpr std::size_t event_kinds = 16;
+inline constexpr std::size_t event_kinds = 18;
 
 [[nodiscard]] std::string_view to_string(Event event) noexcept;
 
@@ -57,7 +60,7 @@ private:
   [[nodiscard]] Event choose();
   void happen(Event event);
   void signal_runner(int signal_number);
-  [[nodiscard]] Actor* any_of(std::string_view role, bool resident_too);
+  [[nodiscard]] Actor* any_of(std::initializer_list<std::string_view> roles, bool resident_too);
   void visit();
   void look_at_counters(bool kill_it);
   void let_time_pass(bool all);

@@ -9,6 +9,11 @@ namespace {
 
 constexpr std::uint64_t arena_bytes = 256 * 1'024;
 
+channel::PublisherOptions with_arena(channel::PublisherOptions options) {
+  options.arena_bytes = arena_bytes;
+  return options;
+}
+
 std::byte byte_at(const Element& element, std::size_t at) noexcept {
   return static_cast<std::byte>(element.check + at * 7);
 }
@@ -46,15 +51,12 @@ std::optional<Element> element_of(std::span<const std::byte> message) noexcept {
   return element;
 }
 
-LargePublisher::LargePublisher(const memory::Place& place, channel::PublisherOptions options)
-    : frames_(place,
-              [&] {
-                options.arena_bytes = arena_bytes;
-                return options;
-              }()),
-      buffer_(64 * 1'024) {}
+template <class Frames>
+LargePublisher<Frames>::LargePublisher(const memory::Place& place, const channel::PublisherOptions& options)
+    : frames_(place, with_arena(options)), buffer_(64 * 1'024) {}
 
-channel::PublishResult LargePublisher::publish(const Element& element, MonotonicNs deadline) {
+template <class Frames>
+channel::PublishResult LargePublisher<Frames>::publish(const Element& element, MonotonicNs deadline) {
   const auto size = size_of(element);
   if (!size.is_lent) {
     const auto message = std::span(buffer_).first(size.bytes);
@@ -70,5 +72,8 @@ channel::PublishResult LargePublisher::publish(const Element& element, Monotonic
   fill(message, element);
   return frames_.commit(loan, message, deadline);
 }
+
+template class LargePublisher<channel::FramePublisher>;
+template class LargePublisher<channel::SharedFramePublisher>;
 
 } // namespace ringfleet::soak

@@ -26,18 +26,23 @@ void fill(std::span<std::byte> message, const Element& element) noexcept;
 // Empty: it is torn.
 [[nodiscard]] std::optional<Element> element_of(std::span<const std::byte> message) noexcept;
 
+// `Frames`: FramePublisher or SharedFramePublisher.
+template <class Frames>
 class LargePublisher {
 public:
-  LargePublisher(const memory::Place& place, channel::PublisherOptions options);
+  LargePublisher(const memory::Place& place, const channel::PublisherOptions& options);
   [[nodiscard]] channel::PublishResult publish(const Element& element, MonotonicNs deadline);
   void check_readers() { frames_.check_readers(); }
 
 private:
-  channel::FramePublisher frames_;
+  Frames frames_;
   std::vector<std::byte> buffer_;
 };
 
-// `Frames`: FrameSubscriber or LossyFrameSubscriber.
+extern template class LargePublisher<channel::FramePublisher>;
+extern template class LargePublisher<channel::SharedFramePublisher>;
+
+// `Frames`: any kind of frame subscriber.
 template <class Frames>
 class LargeSubscriber {
 public:
@@ -56,6 +61,7 @@ public:
   [[nodiscard]] bool is_resumed() const noexcept { return frames_.is_resumed(); }
   [[nodiscard]] std::uint64_t missed() const noexcept { return frames_.missed(); }
   void leave() noexcept { frames_.leave(); }
+  [[nodiscard]] Frames& frames() noexcept { return frames_; }
 
 private:
   Frames frames_;

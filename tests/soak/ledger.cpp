@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -33,6 +34,21 @@ void complain(Ledger& ledger, std::string_view text) noexcept {
     std::memcpy(ledger.first_complaint.data(), text.data(), length);
   }
   std::fprintf(stderr, "soak: %.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+namespace {
+std::uint64_t own_place = processes_max;
+}
+
+void name_own_place(std::uint64_t place) noexcept {
+  own_place = place;
+}
+
+void note_heap(Ledger& ledger) noexcept {
+  if (own_place < processes_max && Ledger::of(ledger.order) != Order::work) {
+    const auto heap = ::mallinfo2();
+    ledger.heap[own_place] = heap.uordblks + heap.hblkhd;
+  }
 }
 
 void wait_for_order(const Ledger& ledger, std::uint32_t seen) noexcept {

@@ -4,10 +4,10 @@
 // killed has left it as it was before one of its stores, so each fact is one word, and what has to hold is said in
 // terms of words that were stored before and after the deed.
 //
-//   a producer   attempted[n] before it publishes, accepted[n] after: what it had in hand when it died is the
-//   difference a reader     for each stream the life and the number that it wants next, in one word a caller started
-//   before, finished after; how each call ended a module     which call it executed last, of those that share a line: a
-//   call that is executed twice is seen here
+//   a producer   attempted[n] before it publishes, accepted[n] after: the difference is what it had in hand when it
+//   died a reader     for each stream the life and the number that it wants next, in one word a caller     started
+//   before, finished after; how each call ended a module     which call it executed last, of those that share a line:
+//   one that is executed twice is seen here
 
 #include <array>
 #include <atomic>
@@ -21,12 +21,13 @@ namespace ringfleet::soak {
 using Word = std::atomic<std::uint64_t>;
 static_assert(Word::is_always_lock_free && std::atomic<std::uint32_t>::is_always_lock_free);
 
-inline constexpr std::size_t channels_max = 4;
+inline constexpr std::size_t channels_max = 7;
 inline constexpr std::size_t streams_max = 3;   // producers of one channel
-inline constexpr std::size_t readers_max = 2;   // of one channel, that are there all the time
+inline constexpr std::size_t readers_max = 4;   // of one channel, that are there all the time
 inline constexpr std::size_t callers_max = 8;   // threads that call
 inline constexpr std::size_t lives_max = 4'096; // of a producer within an epoch, at most
 inline constexpr std::size_t calls_kept = 4'096;
+inline constexpr std::size_t processes_max = 64; // that are there all the time
 inline constexpr std::uint64_t batch = 8; // messages that a reader has in hand, calls that a caller has in flight
 
 struct Life {
@@ -83,6 +84,7 @@ struct Ledger {
   std::array<Channel, channels_max> channels;
   std::array<std::array<Word, streams_max>, channels_max> quiet_producers;
   std::array<Caller, callers_max> callers;
+  std::array<Word, processes_max> heap; // bytes that the process at this place has allocated, when it rests
   Word scheduler_ready;
   std::atomic<std::uint32_t> complaints;
   std::array<char, 1'024> first_complaint;
@@ -95,6 +97,10 @@ struct Ledger {
 
 // Something is not as it must be. Any process, any thread; the first text is kept for the verdict, all are printed.
 void complain(Ledger& ledger, std::string_view text) noexcept;
+
+// Whoever comes by while everybody rests: what this process has allocated goes under `place`, once it was named.
+void name_own_place(std::uint64_t place) noexcept;
+void note_heap(Ledger& ledger) noexcept;
 
 // Blocks until the order is not `seen` any more, at most for the twentieth part of a second.
 void wait_for_order(const Ledger& ledger, std::uint32_t seen) noexcept;

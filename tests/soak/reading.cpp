@@ -1,19 +1,24 @@
 #include "reading.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace ringfleet::soak {
 
 Reading::Reading(Ledger& ledger, Channel& channel, Readings& mine, std::string who, const Beginning& beginning)
     : ledger_(ledger), channel_(channel), mine_(mine), who_(std::move(who)), beginning_(beginning),
-      repeats_left_(beginning.resumed ? batch : 0) {
-  may_jump_.fill(beginning.anywhere || beginning.lossy || beginning.missed != 0);
+      repeats_left_(beginning.resumed ? batch : 0), gap_(beginning.missed), not_used_(beginning.missed) {
+  is_new_.fill(beginning.anywhere);
+  may_jump_.fill(beginning.missed != 0);
   mine_.missed += beginning.missed;
 }
 
 void Reading::missed(std::uint64_t blocks) {
   if (blocks > beginning_.missed) {
-    mine_.missed += blocks - beginning_.missed;
+    const auto more = blocks - beginning_.missed;
+    mine_.missed += more;
+    gap_ += more;
+    not_used_ += more;
     beginning_.missed = blocks;
     may_jump_.fill(true);
   }
@@ -26,23 +31,20 @@ void Reading::take(const Element& element, std::uint64_t position) {
   }
   check_position(position);
   check_number(element);
+  gap_ = 0;
   mine_.position = position + 1;
   ++mine_.seen;
 }
 
 // A reader that dies between its two words has a position that is one behind.
 void Reading::check_position(std::uint64_t position) {
-  const auto expected = mine_.position.load();
-  if (!is_first_ && beginning_.dense && !beginning_.lossy && position != expected) {
-    complain(ledger_,
-             who_ + ": block " + std::to_string(position) + " comes where " + std::to_string(expected) + " must come");
-  }
-  if (is_first_ && beginning_.dense && beginning_.resumed && !beginning_.lossy) {
-    const auto wanted = position - beginning_.missed; // where the ring says that this reader was
-    if (wanted > expected + 1 || wanted + batch < expected) {
-      complain(ledger_, who_ + ": goes on at block " + std::to_string(position) + ", was at " +
-                            std::to_string(expected) + ", is told that it missed " + std::to_string(beginning_.missed));
-    }
+  const auto was_at = mine_.position.load();
+  const auto wanted = position - gap_; // where the ring says that this reader was
+  const bool is_right =
+      is_first_ ? !beginning_.resumed || (wanted <= was_at + 1 && wanted + batch >= was_at) : wanted == was_at;
+  if (beginning_.dense && !is_right) {
+    complain(ledger_, who_ + ": goes on at block " + std::to_string(position) + ", was at " + std::to_string(was_at) +
+                          ", is told that it missed " + std::to_string(gap_));
   }
   is_first_ = false;
 }
@@ -50,6 +52,7 @@ void Reading::check_position(std::uint64_t position) {
 void Reading::check_number(const Element& element) {
   auto& word = mine_.next[element.stream];
   const auto next = Place::of(word.load());
+  auto& is_new = is_new_[element.stream];
   auto& may_jump = may_jump_[element.stream];
   const bool is_again =
       element.life < next.life || (element.life == next.life && element.number < next.number); // was seen before
@@ -62,10 +65,11 @@ void Reading::check_number(const Element& element) {
     ++mine_.repeated;
     return;
   }
-  if (!may_jump && element.life == next.life && element.number != next.number) {
+  if (may_jump && !is_new) {
+    check_gap(element, next);
+  } else if (!is_new && element.life == next.life && element.number != next.number) {
     complain_about(element, "comes where number " + std::to_string(next.number) + " must come");
-  }
-  if (!may_jump && element.life != next.life) {
+  } else if (!is_new && element.life != next.life) {
     check_end_of(element.stream, next.life, next.number);
     for (auto life = next.life + 1; life < element.life; ++life) {
       check_end_of(element.stream, life, 0);
@@ -74,8 +78,25 @@ void Reading::check_number(const Element& element) {
       complain_about(element, "is the first of its life, but not number 0");
     }
   }
-  may_jump = beginning_.lossy;
+  is_new = may_jump = false;
   word = Place{element.life, element.number + 1}.word();
+}
+
+// Each message that did not come was in a block at least. What its producer had in hand when it died may never have
+// been there.
+void Reading::check_gap(const Element& element, const Place& next) {
+  auto& stream = channel_.streams[element.stream];
+  auto lost = element.number - (element.life == next.life ? next.number : 0);
+  for (auto life = next.life; life < element.life; ++life) {
+    const auto accepted = stream.at(life).accepted.load();
+    lost += life != next.life ? accepted : accepted > next.number ? accepted - next.number : 0;
+  }
+  if (lost > not_used_) {
+    complain_about(element, "comes where number " + std::to_string(next.number) + " of life " +
+                                std::to_string(next.life) + " must come: " + std::to_string(lost) +
+                                " are missing, of " + std::to_string(not_used_) + " blocks it was told");
+  }
+  not_used_ -= std::min(lost, not_used_);
 }
 
 // A producer is dead or has stopped: `count` is what it published.

@@ -1,8 +1,9 @@
 #pragma once
 
 // What a reader of a soak does with each message: is it the one that must come next? Of each stream the numbers come in
-// order, each once; a producer that died has published what it was told was accepted, and at most one more; and what a
-// reader is given again after its own death is no more than what it had in hand.
+// order, each once; a producer that died has published what it was told was accepted, and at most one more; what a
+// reader is given again after its own death is no more than what it had in hand; and messages are skipped only where it
+// was told of at least as many blocks that it missed.
 
 #include "ledger.hpp"
 
@@ -30,7 +31,7 @@ public:
   struct Beginning {
     bool resumed = false;
     bool anywhere = false; // a newcomer: the first message of each stream may be any
-    bool lossy = false;    // may skip at any time
+    bool lossy = false;    // may be told that it missed something at any time, not only in the beginning
     bool dense = false;    // one producer: each message is one block, and no block is anything else
     std::uint64_t missed = 0;
   };
@@ -44,6 +45,7 @@ public:
 private:
   void check_position(std::uint64_t position);
   void check_number(const Element& element);
+  void check_gap(const Element& element, const Place& next);
   void check_end_of(std::uint64_t stream, std::uint64_t life, std::uint64_t count);
   void complain_about(const Element& element, const std::string& text);
 
@@ -54,7 +56,10 @@ private:
   Beginning beginning_;
   bool is_first_ = true;
   std::uint64_t repeats_left_;
-  std::array<bool, streams_max> may_jump_{};
+  std::uint64_t gap_;                        // blocks missed since the message before
+  std::uint64_t not_used_;                   // blocks missed that no message is known to have been in
+  std::array<bool, streams_max> is_new_{};   // has seen no message of this stream, and does not know what must come
+  std::array<bool, streams_max> may_jump_{}; // blocks were missed since the message before
 };
 
 } // namespace ringfleet::soak

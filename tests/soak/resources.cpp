@@ -78,6 +78,9 @@ Resources resources_of(pid_t pid, std::string of) {
   Resources found;
   found.of = std::move(of);
   found.resident_kib = number_after(status, "VmRSS:");
+  found.heap_kib = number_after(status, "RssAnon:");
+  found.file_kib = number_after(status, "RssFile:");
+  found.shared_kib = number_after(status, "RssShmem:");
   found.threads = number_after(status, "Threads:");
   std::error_code ignored;
   for (std::filesystem::directory_iterator entry(proc + "/fd", ignored), end; entry != end; entry.increment(ignored)) {
@@ -122,6 +125,7 @@ std::vector<std::string> differences(const Picture& before, const Picture& after
     if (found.size() != told) {
       tell_names(found, now.of, then.names, now.names);
     }
+    compare(found, now.of, "bytes allocated", then.heap_bytes, now.heap_bytes, heap_slack_bytes);
     compare(found, now.of, "KiB resident", then.resident_kib, now.resident_kib, resident_slack_kib);
   }
   compare(found, "/dev/shm", "names of the soak", before.debris.shared_memory, after.debris.shared_memory);

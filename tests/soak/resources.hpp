@@ -12,8 +12,12 @@
 namespace ringfleet::soak {
 
 struct Resources {
-  std::string of; // whose
-  std::uint64_t resident_kib = 0;
+  std::string of;                 // whose
+  std::uint64_t heap_bytes = 0;   // allocated
+  std::uint64_t resident_kib = 0; // the sum of the next three
+  std::uint64_t heap_kib = 0;     // resident anonymous memory: heap, stacks
+  std::uint64_t file_kib = 0;     // resident pages of programs and files
+  std::uint64_t shared_kib = 0;   // resident pages of shared memory
   std::uint64_t descriptors = 0;
   std::uint64_t mappings = 0;  // of files and memory files: lines of /proc/PID/maps
   std::uint64_t anonymous = 0; // the others: heap, stacks
@@ -36,8 +40,11 @@ struct Picture {
 [[nodiscard]] Resources resources_of(pid_t pid, std::string of);
 [[nodiscard]] Debris debris_of(const std::string& word, const std::string& runtime_directory);
 
-// How much more memory a process may have resident than before. Everything else is to be equal. What malloc keeps of
-// what it was given back depends on which thread asked when: this much is that, and not a leak of each crash or call.
+// How much more a process may have allocated than before: names of other lengths, a table that has grown once. What is
+// lost at each crash, call or message is more than that after one epoch.
+inline constexpr std::uint64_t heap_slack_bytes = 16 * 1'024;
+// How much more memory it may have resident. What is allocated lies where there was room when it was asked for, so the
+// heap has holes, and reaches further after a time of many calls; of new lanes as many pages are there as were used.
 inline constexpr std::uint64_t resident_slack_kib = 1'024;
 // And how many more lines of anonymous memory: where two such pieces lie side by side the kernel makes them one line.
 inline constexpr std::uint64_t anonymous_slack = 2;

@@ -25,6 +25,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <poll.h>
+#include <unistd.h>
 
 using namespace ringfleet;
 using namespace ringfleet::soak;
@@ -64,9 +65,9 @@ bool read_plan(int argc, char** argv, Plan& plan) {
   return plan.minutes != 0 && plan.events != 0;
 }
 
-// A process of the soak: `--role ROLE LEDGER DIRECTORY WORD PARENT NUMBERS…`.
+// A process of the soak: `--role ROLE LEDGER DIRECTORY WORD PARENT PLACE NUMBERS…`.
 int play(int argc, char** argv) {
-  if (argc < 7 || !os::set_parent_death_signal(SIGKILL, std::atoi(argv[6]))) {
+  if (argc < 8 || !os::set_parent_death_signal(SIGKILL, std::atoi(argv[6]))) {
     return 2;
   }
   Part part;
@@ -74,14 +75,19 @@ int play(int argc, char** argv) {
   part.ledger = argv[3];
   part.directory = argv[4];
   part.word = argv[5];
-  for (int i = 7; i < argc; ++i) {
+  name_own_place(std::strtoull(argv[7], nullptr, 10));
+  for (int i = 8; i < argc; ++i) {
     part.numbers.push_back(std::strtoull(argv[i], nullptr, 10));
   }
   auto& ledger = map_ledger(part.ledger, false);
   try {
     return part.role == "producer"    ? play_producer(part, ledger)
            : part.role == "reader"    ? play_reader(part, ledger)
+           : part.role == "lossy"     ? play_lossy(part, ledger)
+           : part.role == "fan-in"    ? play_fan_in(part, ledger)
            : part.role == "visitor"   ? play_visitor(part, ledger)
+           : part.role == "group"     ? play_group(part, ledger)
+           : part.role == "worker"    ? play_worker(part, ledger)
            : part.role == "client"    ? play_client(part, ledger)
            : part.role == "scheduler" ? play_scheduler(part, ledger)
                                       : 2;
@@ -201,24 +207,28 @@ private:
     }
     fmt::print("{:<28}{:>12}\n{:<28}{:>12}\n{:<28}{:>12}\n", "given up by the caller", dropped,
                "killed with the caller", orphaned, "executed by `teller`", executed);
-    fmt::print("\n{:<28}{:>12}{:>12}{:>12}\n", "messages of the channel", "seen", "repeated", "missed");
+    fmt::print("\n{:<36}{:>12}{:>12}{:>12}\n", "messages heard of, by", "seen", "repeated", "missed");
     for (std::size_t channel = 0; channel < channels_max; ++channel) {
+      constexpr std::array<const char*, readers_max> who{"never killed", "killed", "fan-in", "lossy"};
       for (std::size_t reader = 0; reader < readers_max; ++reader) {
         const auto& readings = stage_.ledger().channels[channel].readers[reader];
-        fmt::print("{:<28}{:>12}{:>12}{:>12}\n",
-                   fmt::format("{}, {}", channel_plans[channel].title, reader == 0 ? "never killed" : "killed"),
-                   readings.seen.load(), readings.repeated.load(), readings.missed.load());
+        if (readings.ready != 0) {
+          const auto whose = channel < open_channels ? std::string(", ") + who[reader] : fmt::format(", {}", reader);
+          fmt::print("{:<36}{:>12}{:>12}{:>12}\n", std::string(channel_plans[channel].title) + whose,
+                     readings.seen.load(), readings.repeated.load(), readings.missed.load());
+        }
       }
     }
-    fmt::print("\n{:<28}{:>12}{:>12}{:>12}{:>12}\n", "at rest, first/last", "KiB", "descriptors", "mappings",
-               "threads");
+    fmt::print("\n{:<36}{:>16}{:>14}{:>12}{:>12}{:>8}{:>9}{:>8}\n", "at rest, first/last", "allocated", "KiB of heap",
+               "files", "shared", "descr.", "mappings", "threads");
     for (std::size_t i = 0; i < base_.processes.size(); ++i) {
       const auto& then = base_.processes[i];
       const auto& now = last_.processes[i];
       const auto pair = [](std::uint64_t one, std::uint64_t two) { return fmt::format("{}/{}", one, two); };
-      fmt::print("{:<28}{:>12}{:>12}{:>12}{:>12}\n", now.of, pair(then.resident_kib, now.resident_kib),
-                 pair(then.descriptors, now.descriptors), pair(then.mappings, now.mappings),
-                 pair(then.threads, now.threads));
+      fmt::print("{:<36}{:>16}{:>14}{:>12}{:>12}{:>8}{:>9}{:>8}\n", now.of, pair(then.heap_bytes, now.heap_bytes),
+                 pair(then.heap_kib, now.heap_kib), pair(then.file_kib, now.file_kib),
+                 pair(then.shared_kib, now.shared_kib), pair(then.descriptors, now.descriptors),
+                 pair(then.mappings, now.mappings), pair(then.threads, now.threads));
     }
     std::fflush(stdout);
   }
@@ -235,7 +245,22 @@ private:
 
 } // namespace
 
+namespace {
+
+// What was freed and is kept for the thread that freed it would count as allocated: see resources.hpp. The processes
+// that are started inherit it.
+void keep_nothing_that_is_freed(char** argv) {
+  constexpr const char* variable = "GLIBC_TUNABLES";
+  if (std::getenv(variable) == nullptr) {
+    ::setenv(variable, "glibc.malloc.tcache_count=0", 1);
+    ::execv("/proc/self/exe", argv); // when it fails it counts less exactly
+  }
+}
+
+} // namespace
+
 int main(int argc, char** argv) {
+  keep_nothing_that_is_freed(argv);
   // One heap for all threads: which of them asked first would decide how many mappings there are.
   ::mallopt(M_ARENA_MAX, 1);
   if (argc > 1 && std::string_view(argv[1]) == "--role") {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -59,15 +60,20 @@ Stage::~Stage() {
 }
 
 void Stage::start_channels() {
-  for (std::size_t channel = 0; channel < channels_max; ++channel) {
+  for (std::size_t channel = 0; channel < open_channels; ++channel) {
     const auto& plan = channel_plans[channel];
     for (std::size_t stream = 0; stream < plan.producers; ++stream) {
       constexpr std::size_t resident_stream = 1; // of many
       cast_->enter("producer", {channel, stream}, stream == resident_stream);
     }
-    for (std::size_t reader = 0; reader < readers_max; ++reader) {
-      cast_->enter("reader", {channel, reader}, reader == 0);
-    }
+    cast_->enter("reader", {channel, resident_reader}, true);
+    cast_->enter("reader", {channel, mortal_reader}, false);
+    cast_->enter("lossy", {channel}, channel == 1 || channel == 2);
+  }
+  cast_->enter("fan-in", {}, false);
+  cast_->enter("group", {}, false);
+  for (std::size_t number = 0; number < group_workers; ++number) {
+    cast_->enter("worker", {number}, number != 0);
   }
   wait_for_readers();
 }
@@ -75,9 +81,10 @@ void Stage::start_channels() {
 void Stage::wait_for_readers() {
   until(*ledger_, "the readers to join", [&] {
     cast_->look_after_everybody();
-    for (auto& channel : ledger_->channels) {
-      for (auto& reader : channel.readers) {
-        if (reader.ready == 0) {
+    for (std::size_t channel = 0; channel < channels_max; ++channel) {
+      const auto readers = channel < open_channels ? readers_max : channel_plans[channel].readers;
+      for (std::size_t reader = 0; reader < readers; ++reader) {
+        if (ledger_->channels[channel].readers[reader].ready == 0) {
           return false;
         }
       }
@@ -89,12 +96,32 @@ void Stage::wait_for_readers() {
 // The counters of a dead reader stay, to be looked at, until the next one joins.
 void Stage::replace_readers() {
   for (auto& actor : cast_->actors()) {
-    if (actor.part.role == "reader" && !actor.resident) {
-      ledger_->channels[actor.part.numbers[0]].readers[actor.part.numbers[1]].ready = 0;
+    if (!actor.resident && (actor.part.role == "reader" || actor.part.role == "lossy" || actor.part.role == "fan-in")) {
+      for (auto* const ready : ready_words(actor.part)) {
+        *ready = 0;
+      }
       cast_->replace(actor);
     }
   }
   wait_for_readers();
+}
+
+// Of each channel that it reads.
+std::vector<Word*> Stage::ready_words(const Part& part) {
+  std::vector<Word*> words;
+  const auto of = [&](std::size_t channel, std::size_t reader) {
+    words.push_back(&ledger_->channels[channel].readers[reader].ready);
+  };
+  if (part.role == "reader") {
+    of(part.numbers[0], part.numbers[1]);
+  } else if (part.role == "lossy") {
+    of(part.numbers[0], lossy_reader);
+  } else {
+    for (std::size_t channel = 0; channel < open_channels; ++channel) {
+      of(channel, fan_in_reader);
+    }
+  }
+  return words;
 }
 
 void Stage::start_fleet() {
@@ -169,12 +196,17 @@ bool Stage::has_read_all(std::size_t channel, std::size_t reader) {
 
 void Stage::check_that_nothing_is_lost() {
   for (std::size_t channel = 0; channel < channels_max; ++channel) {
-    for (std::size_t reader = 0; reader < readers_max; ++reader) {
+    for (std::size_t reader = 0; reader < channel_plans[channel].readers; ++reader) {
       until(*ledger_,
             "reader " + std::to_string(reader) + " of channel " + std::to_string(channel) +
                 " to have all that was accepted",
             [&] { return has_read_all(channel, reader); });
     }
+  }
+  for (std::size_t channel = 0; channel < open_channels; ++channel) {
+    const auto& readers = ledger_->channels[channel].readers;
+    until(*ledger_, "the lossy reader of channel " + std::to_string(channel) + " to have the last message",
+          [&] { return readers[lossy_reader].position == readers[resident_reader].position; });
   }
   for (std::size_t number = 0; number < callers_max; ++number) {
     auto& caller = ledger_->callers[number];
@@ -206,13 +238,21 @@ void Stage::settle() {
 Picture Stage::picture() {
   Picture picture;
   picture.processes.push_back(resources_of(::getpid(), "the scheduler"));
+  const auto heap = ::mallinfo2();
+  picture.processes.back().heap_bytes = heap.uordblks + heap.hblkhd;
   for (auto& actor : cast_->actors()) {
     if (actor.resident) {
       std::string of = "a " + actor.part.role;
-      if (actor.part.role != "client") {
+      if (actor.part.role == "lossy") {
+        of += " reader";
+      }
+      if (actor.part.role == "worker") {
+        of += " of the group";
+      } else if (actor.part.role != "client") {
         of += " of " + std::string(channel_plans[actor.part.numbers[0]].title);
       }
       picture.processes.push_back(resources_of(actor.process.pid(), of));
+      picture.processes.back().heap_bytes = ledger_->heap[actor.part.place];
     }
   }
   picture.debris = debris_of(word_, directory_ + "/run");

@@ -53,6 +53,7 @@ private:
   void start_callers();
   void wait_for_readers();
   void replace_readers();
+  [[nodiscard]] std::vector<Word*> ready_words(const Part& part);
   [[nodiscard]] bool has_read_all(std::size_t channel, std::size_t reader);
   void tell(std::string_view event);
 

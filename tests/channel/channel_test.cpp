@@ -1,11 +1,14 @@
 // Publisher<T> and Subscriber<T> by name: what arrives, from where on, and what a user is told. // T4, T5, T6, T8
 
+#include "../misuse.hpp"
 #include "channel_fixture.hpp"
+#include "ringfleet/base/poison.hpp"
 
 #include <doctest/doctest.h>
 
 #include <array>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -248,3 +251,63 @@ TEST_CASE("channel: an end that is assigned over leaves what it held") {
   CHECK(out.publish(tick(1)) == PublishResult::published);
   CHECK(numbers_of(in) == std::vector<std::uint64_t>{1});
 }
+
+#if defined(RINGFLEET_POISONS)
+TEST_CASE("channel: under AddressSanitizer a view or a claim that is used when it is over ends the program, unasked") {
+  const ScratchChannel channel;
+  const auto viewed = ringfleet::test::last_words_of([&] {
+    FramePublisher out(channel.place());
+    FrameSubscriber in(channel.place());
+    (void)out.publish(std::as_bytes(std::span("something")));
+    const std::byte* kept = nullptr;
+    (void)in.poll([&](const frame::View& view) { kept = view.bytes.data(); });
+    ::_exit(static_cast<int>(*kept));
+  });
+  CHECK(viewed.find("use-after-poison") != std::string::npos);
+  const auto claimed = ringfleet::test::last_words_of([&] {
+    FramePublisher out(channel.place());
+    (void)out.wait_for_readers(0, 0); // no way to the memory
+    auto claim = out.claim(10);
+    auto* const kept = claim.bytes().data();
+    (void)out.commit(claim, claim.bytes());
+    *kept = std::byte{1};
+  });
+  CHECK(claimed.find("use-after-poison") != std::string::npos);
+}
+
+TEST_CASE("channel: so it does on a ring of many publishers, beside others of the same process") {
+  const ScratchChannel channel;
+  const auto viewed = ringfleet::test::last_words_of([&] {
+    SharedFramePublisher out(channel.place());
+    SharedFramePublisher other(channel.place());
+    SharedFrameSubscriber in(channel.place());
+    SharedFrameSubscriber also_in(channel.place());
+    (void)out.publish(std::as_bytes(std::span("something")));
+    (void)other.publish(std::as_bytes(std::span("more")));
+    std::uint64_t messages = also_in.poll([](const frame::View& view) { (void)view.bytes.back(); }).messages;
+    const std::byte* kept = nullptr;
+    messages += in.poll([&](const frame::View& view) { kept = view.bytes.data(); }).messages;
+    if (messages == 4) {
+      ::_exit(static_cast<int>(*kept));
+    }
+  });
+  CHECK(viewed.find("use-after-poison") != std::string::npos);
+}
+
+TEST_CASE("channel: who asks for the memory of an end may look at all of it, and the end goes on") {
+  const ScratchChannel channel;
+  FramePublisher out(channel.place());
+  FrameSubscriber in(channel.place());
+  std::uint64_t sum = 0;
+  for (int round = 0; round < 2; ++round) {
+    (void)out.publish(std::as_bytes(std::span("something")));
+    for (const auto* const space : {&out.space(), &in.space()}) {
+      for (const auto byte : space->units()) {
+        sum += static_cast<std::uint64_t>(byte);
+      }
+    }
+    CHECK(in.poll([&](const frame::View& view) { sum += view.bytes.size(); }).messages == 1);
+  }
+  CHECK(sum != 0);
+}
+#endif

@@ -6,8 +6,9 @@
 //
 //   * only a handle that is the sole user of its mapping of a ring in this process: it was attached for this handle,
 //     and no other handle, thread or share() of the process reaches the ring through it. Whoever makes the handle says
-//     so (`sole_user`), and ends it when somebody else comes (end_sole_use()); a ring that threads share is not
-//     poisoned
+//     so (`sole_user`), and ends it when somebody else comes (end_sole_use(), on the handle's own thread); a ring that
+//     threads share is not poisoned. A channel's ends say so of a mapping that they made themselves, and end it before
+//     they give anybody a way to it
 //   * a reader poisons all blocks but those between its gate and what it has seen published: a view that is used after
 //     its release is caught. A writer poisons all blocks but those of its open claim, and there the bytes that were not
 //     asked for: what is written beyond a claim, or into it after the commit, is caught

@@ -137,7 +137,7 @@ void BasicFramePublisher<Kind>::look_at_newcomers() {
 
 template <class Kind>
 bool BasicFramePublisher<Kind>::wait_for_readers(std::uint32_t readers, MonotonicNs deadline) {
-  detail::OptionCheck("wait for readers of " + space().place().text())
+  detail::OptionCheck("wait for readers of " + state_->space.place().text())
       .require_within("their number", readers, 0, facts().members, ErrorCode::invalid_argument,
                       "each of them needs a line: make the channel with more members");
   return state_->wait_for_members([&](const Members&) { return state_->readers() >= readers; }, deadline);
@@ -194,11 +194,17 @@ void BasicFramePublisher<Kind>::resume() noexcept {
 
 template <class Kind>
 typename BasicFramePublisher<Kind>::Producer& BasicFramePublisher<Kind>::ring() noexcept {
+  hot_->writer.end_sole_use();
   return state_->producer;
 }
 template <class Kind>
 const ring::RingSpace& BasicFramePublisher<Kind>::space() const noexcept {
+  hot_->writer.end_sole_use();
   return state_->space;
+}
+template <class Kind>
+const ring::RingFacts& BasicFramePublisher<Kind>::facts() const noexcept {
+  return state_->space.facts();
 }
 
 template class BasicFramePublisher<OneProducer>;

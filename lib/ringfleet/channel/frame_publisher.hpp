@@ -101,9 +101,10 @@ public:
   void stop() noexcept;
   void resume() noexcept;
 
-  [[nodiscard]] const ring::RingFacts& facts() const noexcept { return space().facts(); }
+  [[nodiscard]] const ring::RingFacts& facts() const noexcept;
   [[nodiscard]] std::uint64_t max_message() const noexcept { return hot_->writer.max_message(); }
-  // The same channel, a layer below. Nothing may be claimed while a claim of this object is open.
+  // The same channel, a layer below. Nothing may be claimed while a claim of this object is open. Under
+  // AddressSanitizer a publisher poisons what it has not claimed, until ring() or space() have been asked for once.
   [[nodiscard]] Writer& frames() noexcept { return hot_->writer; }
   [[nodiscard]] Producer& ring() noexcept;
   [[nodiscard]] const ring::RingSpace& space() const noexcept;

@@ -90,7 +90,7 @@ std::vector<std::uint32_t> followed_by(const ring::RingSpace& space, const Subsc
 // In the order in which they are made; what looks at something ends before it.
 template <class Kind>
 struct BasicFrameSubscriber<Kind>::State {
-  State(ring::RingSpace attached, const SubscriberOptions& wanted)
+  State(ring::RingSpace attached, const SubscriberOptions& wanted, bool sole_user)
       : options((detail::check_options(attached.place(), wanted, Kind::role), wanted)), space(std::move(attached)),
         watcher(obituary), owner(space, watcher, obituary), followed(followed_by(space, wanted)),
         membership(ring::Membership::join(space, {.id = wanted.id, .role = Kind::role},
@@ -123,7 +123,7 @@ struct BasicFrameSubscriber<Kind>::State {
                                            Kind::producers == ring::Producers::many ? messages_under_way_max : 1,
                                        .held_views = wanted.held_views,
                                        .arenas = space.facts().arenas == 0 ? nullptr : &arenas,
-                                       .sole_user = wanted.sole_user};
+                                       .sole_user = sole_user};
     try {
       hot.emplace(*reader, reading, counters);
     } catch (const std::bad_alloc&) {
@@ -200,6 +200,13 @@ struct BasicFrameSubscriber<Kind>::State {
     }
   }
 
+  // Somebody is given a way to this mapping.
+  void end_sole_use() noexcept {
+    if constexpr (Kind::role == ring::MemberRole::reliable) {
+      hot->reader.end_sole_use();
+    }
+  }
+
   // What an end means now: a new publisher may be there already.
   [[nodiscard]] std::optional<WaitResult> end_of_production() {
     production = owner.look();
@@ -229,12 +236,13 @@ struct BasicFrameSubscriber<Kind>::State {
 
 template <class Kind>
 BasicFrameSubscriber<Kind>::BasicFrameSubscriber(const memory::Place& place, const SubscriberOptions& options)
-    : BasicFrameSubscriber((detail::check_options(place, options, Kind::role), attach(place, options, Kind::producers)),
-                           options) {}
+    : state_(std::make_unique<State>(
+          (detail::check_options(place, options, Kind::role), attach(place, options, Kind::producers)), options, true)),
+      hot_(&*state_->hot) {}
 
 template <class Kind>
 BasicFrameSubscriber<Kind>::BasicFrameSubscriber(ring::RingSpace space, const SubscriberOptions& options)
-    : state_(std::make_unique<State>(std::move(space), options)), hot_(&*state_->hot) {}
+    : state_(std::make_unique<State>(std::move(space), options, options.sole_user)), hot_(&*state_->hot) {}
 
 template <class Kind>
 BasicFrameSubscriber<Kind>::BasicFrameSubscriber(BasicFrameSubscriber&&) noexcept = default;
@@ -355,10 +363,12 @@ std::uint64_t BasicFrameSubscriber<Kind>::generation() const noexcept {
 }
 template <class Kind>
 typename BasicFrameSubscriber<Kind>::RingReader& BasicFrameSubscriber<Kind>::ring() noexcept {
+  state_->end_sole_use();
   return *state_->reader;
 }
 template <class Kind>
 const ring::RingSpace& BasicFrameSubscriber<Kind>::space() const noexcept {
+  state_->end_sole_use();
   return state_->space;
 }
 

@@ -82,7 +82,8 @@ struct SubscriberOptions {
   os::MappingOptions mapping = {};
   bool counters = true;
   bool paced = true; // with one publisher: see ring::JoinOptions
-  // Nobody shares this subscriber's space: under AddressSanitizer a view that is used after its release is an error.
+  // Nobody else uses the space that this subscriber is given: under AddressSanitizer a view that is used after its
+  // release is an error. A subscriber that maps its channel itself, by name or place, need not be told.
   bool sole_user = false;
   std::uint64_t fingerprint = 0; // of the schema; Subscriber<T> sets it
   // Called inside poll() with the bytes of a message that did not decode. It is counted and skipped either way.

@@ -39,8 +39,10 @@ public:
 
   // Others may use this mapping from now on: nothing is hidden any more.
   void end() noexcept {
-    show(0, capacity_);
-    capacity_ = 0;
+    if constexpr (can_poison) {
+      show(0, capacity_);
+      capacity_ = 0;
+    }
   }
 
 private:

@@ -56,8 +56,10 @@ BasicFramePublisher<Kind>::State::State(const memory::Place& place, const Publis
   } else if (!space.arena().empty()) {
     arena.emplace(space.arena());
   }
-  hot.emplace(producer, frame::WriterOptions<>{.max_message = wanted.max_message, .arena = arena ? &*arena : nullptr},
-              counters);
+  hot.emplace(
+      producer,
+      frame::WriterOptions<>{.max_message = wanted.max_message, .arena = arena ? &*arena : nullptr, .sole_user = true},
+      counters);
   hot->counters.generation.set(space.owner().generation);
   timer_watch = watcher.watch(timer.fd(), [this](memory::Watcher::Readiness) {
     timer.drain();

@@ -22,6 +22,8 @@ struct InterruptedAtomics : Atomics {
   }
   static void before_access(std::uint64_t nth, Act act) { acts_.push_back({nullptr, false, nth, std::move(act)}); }
   static void before_exchange(std::uint64_t nth, Act act) { acts_.push_back({nullptr, true, nth, std::move(act)}); }
+  // Those that have not come do not come.
+  static void forget() { acts_.clear(); }
   // Acts that have not come. A test ends with none.
   [[nodiscard]] static std::size_t left() noexcept { return acts_.size(); }
   // Makes a world and lets it be interrupted before its first access, then another one before its second, and so on:

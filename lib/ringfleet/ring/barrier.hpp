@@ -92,6 +92,13 @@ public:
     }
   }
 
+  // For who waits again because the peer has taken back what ended the wait: a peer that does so all the time must not
+  // keep it here beyond its deadline. Look once more, then give up.
+  template <class A = Atomics>
+  [[nodiscard]] static bool is_past(MonotonicNs deadline) noexcept {
+    return deadline != never && os::Host<A>::now() >= deadline;
+  }
+
   // Any thread, as long as this object lives. Every wait, now and later, ends with `stopped`, until resume().
   template <class A = Atomics>
   void stop() noexcept {

@@ -98,6 +98,9 @@ public:
       if (is_over() && sequencer_.published() == 0) {
         return BarrierResult::detached;
       }
+      if (barrier_.is_past<A>(deadline)) {
+        return BarrierResult::timed_out;
+      }
     }
   }
 

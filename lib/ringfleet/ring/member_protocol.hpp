@@ -13,7 +13,8 @@
 //
 // Every step begins with a compare-exchange that writes the actor's mark into the word. A line whose actor is dead is
 // taken on by whoever has proof of that; `is_dead(ActorMark)` is that proof, never a time. A line whose actor is alive
-// is left to it. Memory and clock are parameters; there is no wait in here.
+// is left to it. Memory and clock are parameters; there is no wait in here. A line that changes under each of a few
+// tries is in the hands of somebody who writes nonsense: it is left alone, as if its actor lived.
 //
 // A place that is kept has a grace, whoever it is that proves the death: a newcomer that needs a line gives a dead
 // member's away no earlier than the owner of the ring would.
@@ -129,11 +130,11 @@ public:
   }
 
   // Takes on what a dead actor left, and says what the line is afterwards. A dead member's gate is taken away; what it
-  // was is kept until `kept_until`. A line whose actor lives is as it was.
+  // was is kept until `kept_until`. A line whose actor lives is as it was, and so is one that does not come to rest.
   template <class IsDead>
   MemberWord settle(std::size_t line, std::uint64_t kept_until, IsDead&& is_dead) noexcept {
     auto word = look(line);
-    while (word.has_actor() && is_dead(word.actor)) {
+    for (int tries = 0; tries < tries_max && word.has_actor() && is_dead(word.actor); ++tries) {
       switch (word.state) {
       case MemberState::claiming: // the id may be half there
         (void)exchange(line, word, word.with(MemberState::free));
@@ -165,6 +166,8 @@ public:
   }
 
 private:
+  static constexpr int tries_max = 4; // each fails because the line has changed hands meanwhile
+
   // Failure of the exchange: the line has changed hands, and whoever has it goes on.
   [[nodiscard]] bool exchange(std::size_t line, const MemberWord& from, const MemberWord& to) noexcept {
     auto expected = from.pack();
@@ -202,11 +205,13 @@ private:
   template <class IsDead>
   [[nodiscard]] MemberClaim claim_same_id(std::size_t line, const MemberId& id, std::uint64_t kept_until,
                                           IsDead&& is_dead) noexcept {
-    while (true) {
+    MemberClaim refused{.outcome = ClaimOutcome::busy};
+    for (int tries = 0; tries < tries_max; ++tries) {
       const auto word = settle(line, kept_until, is_dead);
       if (word.state == MemberState::free || id_of(line) != id) {
         return {};
       }
+      refused.holder = word.actor;
       if (word.state == MemberState::kept) {
         const auto taken = MemberWord{MemberState::reclaiming, self_, word.incarnation + 1};
         if (!exchange(line, word, taken)) {
@@ -220,12 +225,11 @@ private:
                 .holder = {}};
       }
       if (look(line) == word) {
-        MemberClaim refused;
         refused.outcome = word.state == MemberState::joined ? ClaimOutcome::id_in_use : ClaimOutcome::busy;
-        refused.holder = word.actor;
         return refused;
       }
     }
+    return refused;
   }
 
   // The claimed line shows its id; then nobody else may have it.

@@ -90,14 +90,15 @@ struct Members::State {
       watcher.unwatch(id);
     }
   }
-  void settle(std::size_t line, std::vector<memory::Watcher::WatchId>& outdated);
+  [[nodiscard]] bool settle(std::size_t line, std::vector<memory::Watcher::WatchId>& outdated);
   void died(std::size_t line, const MemberWord& word);
 
   MemberTable table;
   MemberProtocol<> protocol;
   memory::Watcher& watcher;
-  std::uint64_t joins_seen = ~std::uint64_t{0}; // relaxed: a hint; the truth is under the mutex
-  std::mutex mutex;                             // guards what follows
+  static constexpr auto looks_again = ~std::uint64_t{0};
+  std::uint64_t joins_seen = looks_again; // relaxed: a hint; the truth is under the mutex
+  std::mutex mutex;                       // guards what follows
   std::vector<Watch> watches;
   std::optional<SharedRingLines> shared; // where many produce
   std::vector<ProducerWatch> producers;  // by owner number
@@ -106,22 +107,24 @@ struct Members::State {
   bool is_over = false; // no further watch is begun
 };
 
-// With the mutex. What is dead is cleared, what lives is watched.
-void Members::State::settle(std::size_t line, std::vector<memory::Watcher::WatchId>& outdated) {
+// With the mutex. What is dead is cleared, what lives is watched. False: the line did not come to rest; look again
+// later.
+bool Members::State::settle(std::size_t line, std::vector<memory::Watcher::WatchId>& outdated) {
+  constexpr int tries_max = 4; // each ends with a dead member cleared, or the line in somebody else's hands
   auto& watch = watches[line];
-  while (true) {
+  for (int tries = 0; tries < tries_max; ++tries) {
     const auto before = copy_of(table, line);
     const auto word = protocol.look(line);
     if (watch.id != 0 && watch.word != word) {
       outdated.push_back(std::exchange(watch.id, 0));
     }
     if (!word.has_actor() || watch.id != 0 || is_over) {
-      return;
+      return true;
     }
     if (const auto pidfd = open_living(word.actor)) {
       watch.word = word;
       watch.id = watcher.watch_death(*pidfd, [this, line, word] { died(line, word); });
-      return;
+      return true;
     }
     const auto after = protocol.settle(line, end_of_grace(monotonic_now(), *table.grace_ns), is_surely_dead);
     if (before && before->state == MemberState::joined && after != word) {
@@ -129,6 +132,7 @@ void Members::State::settle(std::size_t line, std::vector<memory::Watcher::Watch
       ring_bell(table.readers[line].bell, true); // its followers, and a parked producer
     }
   }
+  return false;
 }
 
 // On the watcher's thread. It changes the obituary afterwards, which wakes a parked producer.
@@ -140,11 +144,14 @@ void Members::State::died(std::size_t line, const MemberWord& word) {
     if (watch.id != 0 && watch.word == word) {
       watch.id = 0; // it has fired
     }
+    bool is_settled = false;
     try {
-      settle(line, outdated);
+      is_settled = settle(line, outdated);
     } catch (const Error&) {
-      // Out of descriptors: nothing was changed, and the next scan looks at every line again.
-      Atomics::store_relaxed(joins_seen, ~std::uint64_t{0});
+      // Out of descriptors: nothing was changed.
+    }
+    if (!is_settled) {
+      Atomics::store_relaxed(joins_seen, looks_again); // the next scan looks at every line
     }
   }
   unwatch(outdated);
@@ -213,10 +220,11 @@ void Members::State::scan() {
   std::vector<memory::Watcher::WatchId> outdated;
   {
     const std::lock_guard lock(mutex);
+    bool is_settled = true;
     for (std::size_t line = 0; line < watches.size(); ++line) {
-      settle(line, outdated);
+      is_settled = settle(line, outdated) && is_settled;
     }
-    Atomics::store_relaxed(joins_seen, joins);
+    Atomics::store_relaxed(joins_seen, is_settled ? joins : looks_again);
   }
   unwatch(outdated);
 }

@@ -43,13 +43,15 @@ public:
   [[nodiscard]] ClaimResult claim(std::uint64_t count, std::uint64_t& first, MonotonicNs deadline) {
     RINGFLEET_ASSERT(sequencer_.claimed() - sequencer_.published() + count <= capacity(),
                      "a claim that waits for what its own thread has not published yet");
-    while (try_claim(count, first) == ClaimResult::full) {
+    for (bool is_last = false;; is_last = barrier_.is_past<A>(deadline)) {
+      if (const auto result = try_claim(count, first); result == ClaimResult::claimed || is_last) {
+        return result;
+      }
       const auto result = barrier_.wait<A>(GatesAwaited{sequencer_, sequencer_.gate_needed(count)}, deadline);
       if (result != BarrierResult::reached) {
         return result == BarrierResult::stopped ? ClaimResult::stopped : ClaimResult::full;
       }
     }
-    return ClaimResult::claimed;
   }
   // Waits until every reader that gates has released everything below `position`, which is published.
   [[nodiscard]] BarrierResult wait_for_readers(std::uint64_t position, MonotonicNs deadline) {

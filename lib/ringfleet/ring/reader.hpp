@@ -78,6 +78,9 @@ public:
       if (is_over(end)) {
         return BarrierResult::detached;
       }
+      if (barrier_.is_past<A>(deadline)) {
+        return BarrierResult::timed_out;
+      }
     }
   }
 

@@ -70,7 +70,10 @@ public:
   // producer that dies or is stopped inside a claim does so as well, and so do own claims that are still open. `full`
   // at the deadline.
   [[nodiscard]] ClaimResult claim(std::uint64_t count, std::uint64_t& first, MonotonicNs deadline) {
-    while (try_claim(count, first) == ClaimResult::full) {
+    for (bool is_last = false;; is_last = barrier_.is_past<A>(deadline)) {
+      if (const auto result = try_claim(count, first); result == ClaimResult::claimed || is_last) {
+        return result;
+      }
       const auto blocker = sequencer_.blocker(count);
       if (!blocker) {
         continue;
@@ -80,18 +83,20 @@ public:
         return result == BarrierResult::stopped ? ClaimResult::stopped : ClaimResult::full;
       }
     }
-    return ClaimResult::claimed;
   }
 
   // Waits until every reader that gates has released everything below `position`, which is published.
   [[nodiscard]] BarrierResult wait_for_readers(std::uint64_t position, MonotonicNs deadline) {
-    while (const auto blocker = sequencer_.reader_behind(position)) {
+    for (bool is_last = false;; is_last = barrier_.is_past<A>(deadline)) {
+      const auto blocker = sequencer_.reader_behind(position);
+      if (!blocker || is_last) {
+        return blocker ? BarrierResult::timed_out : BarrierResult::reached;
+      }
       if (const auto result = barrier_.wait<A>(RoomAwaited{*this, *blocker}, deadline);
           result != BarrierResult::reached) {
         return result;
       }
     }
-    return BarrierResult::reached;
   }
 
   // A claimed position.

@@ -63,13 +63,16 @@ public:
   // `detached`: nothing more will come, and fewer than `count` are left; what a reader that this one follows has yet to
   // release is left as well. `evicted`, `stopped`, `timed_out`.
   [[nodiscard]] BarrierResult wait(std::uint64_t count, MonotonicNs deadline) {
-    for (;;) {
+    for (bool is_last = false;; is_last = barrier_.is_past<A>(deadline)) {
       if (sequencer_.is_evicted()) {
         return BarrierResult::evicted;
       }
       const auto available = available_now();
       if (available >= count || (available != 0 && sequencer_.is_before_aborted())) {
         return BarrierResult::reached;
+      }
+      if (is_last) {
+        return BarrierResult::timed_out;
       }
       const auto result = barrier_.wait<A>(ClaimAwaited{*this, sequencer_.seen()}, deadline);
       if (result != BarrierResult::reached) {

@@ -18,6 +18,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace ringfleet::ring {
@@ -125,14 +126,16 @@ template <class A = Atomics>
   return is_before(finished, lap_ago) ? lap_ago : finished;
 }
 
-// The first position that a claim holds which is not finished, or that nobody has claimed. May be answered too low when
-// the ring moves on meanwhile.
+// The first position that a claim holds which is not finished, or that nobody has claimed; from `enough` on it is not
+// looked for. May be answered too low when the ring moves on meanwhile.
 template <class A = Atomics>
-[[nodiscard]] std::uint64_t first_unfinished(const SharedRingLines& lines) noexcept {
+[[nodiscard]] std::uint64_t first_unfinished(const SharedRingLines& lines,
+                                             std::optional<std::uint64_t> enough = {}) noexcept {
   const auto finished = A::load_acquire(lines.shared->finished);
   const auto latest = latest_claim<A>(lines);
+  const auto end = enough && is_before(*enough, latest.end()) ? *enough : latest.end();
   auto position = walk_begin(finished, latest, lines.capacity());
-  while (is_before(position, latest.end())) {
+  while (is_before(position, end)) {
     const auto claim = next_claim<A>(lines, position, latest);
     if (claim.fate == Fate::claimed) {
       return claim.begin;

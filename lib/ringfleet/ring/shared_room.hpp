@@ -2,9 +2,10 @@
 
 // Where the claims of one of many producers may end, and who is in the way of one that may not.
 //
-// Claims go up to `granted`, a word that all producers share. Whoever needs more looks at the gates (a gate is never
-// ahead of an unfinished claim) or, without readers, for the first unfinished claim, and then, as with one producer
-// (sequencer.hpp): states the limit, barrier, looks whether anybody joined, and only then grants.
+// Claims go up to `granted`, a word that all producers share. Whoever needs more looks at the gates and for the first
+// unfinished claim, and then, as with one producer (sequencer.hpp): states the limit, barrier, looks whether anybody
+// joined, and only then grants. No honest gate is ahead of an unfinished claim; but a gate is its reader's word, and a
+// reader that writes nonsense there is not to make one producer write over another one's claim.
 
 #include "ringfleet/ring/active_lines.hpp"
 #include "ringfleet/ring/gate.hpp"
@@ -19,7 +20,7 @@
 
 namespace ringfleet::ring {
 
-// What keeps a claim from succeeding: a reader, or without readers an unfinished claim.
+// What keeps a claim from succeeding: a reader, or when none does an unfinished claim.
 struct Blocker {
   std::optional<std::size_t> line;
   std::uint64_t incarnation = 0; // of the reader on that line
@@ -45,7 +46,7 @@ public:
     refresh();
     A::step("shared.looking_at_gates");
     const auto gate = least_gate(end);
-    const auto free_from = gate != no_reader ? gate : first_unfinished<A>(lines_);
+    const auto free_from = earlier(gate, first_unfinished<A>(lines_, gate));
     if (is_before(free_from + capacity_, needed)) {
       return false;
     }
@@ -58,9 +59,7 @@ public:
     auto allowed = wanted;
     if (active_.is_stale(*lines_.joins)) {
       refresh();
-      if (const auto again = least_gate(end); again != no_reader) {
-        allowed = earlier(allowed, again + capacity_);
-      }
+      allowed = earlier(allowed, least_gate(end) + capacity_);
     }
     raise_to<A>(lines_.shared->finished, free_from);
     // SYNC shared.granted: exchange, release; pairs with the acquire in look. Publishes: that whoever used the slots up
@@ -79,17 +78,15 @@ public:
   // Who has to go on before everything below `needed` is free. Empty when there may be room by now.
   [[nodiscard]] std::optional<Blocker> blocker(std::uint64_t needed) noexcept {
     std::optional<Blocker> slowest;
-    bool is_gated = false;
     for (const auto line : readers()) {
       const auto incarnation = A::load_acquire(lines_.readers[line].incarnation);
       const auto gate = gate_of(line);
-      is_gated = is_gated || gate != no_reader;
       if (gate != no_reader && is_before(gate, needed)) {
         slowest = {.line = line, .incarnation = incarnation, .position = needed};
       }
     }
-    if (!is_gated) {
-      const auto position = first_unfinished<A>(lines_);
+    if (!slowest) {
+      const auto position = first_unfinished<A>(lines_, needed);
       if (is_before(position, needed)) {
         return Blocker{.line = {}, .position = position};
       }
@@ -126,17 +123,15 @@ private:
     const auto gate = reader.gate.template observe<A>();
     return is_gating(gate) && !is_evicted<A>(lines_.evicted[line], reader) ? gate : no_reader;
   }
-  // Of readers that hold something back, not beyond `end`; `no_reader` when there are none.
+  // Of readers that hold something back, not beyond `end`, which is where nobody does.
   [[nodiscard]] std::uint64_t least_gate(std::uint64_t end) const noexcept {
     SlowestGate slowest(end, capacity_);
-    bool is_gated = false;
     for (const auto line : active_.lines()) {
       if (const auto gate = gate_of(line); gate != no_reader) {
         slowest.add(gate);
-        is_gated = true;
       }
     }
-    return is_gated ? slowest.position() : no_reader;
+    return slowest.position();
   }
   void refresh() noexcept {
     if (active_.is_stale(*lines_.joins)) [[unlikely]] {

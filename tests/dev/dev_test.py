@@ -48,6 +48,8 @@ Timeout:            0
 
 
 class FrontDoor(unittest.TestCase):
+    flips = "flip_frame flip_producer flip_ring flip_member flip_call flip_file"
+
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
@@ -207,7 +209,7 @@ class FrontDoor(unittest.TestCase):
         self.assertNotIn("ninja", log)
 
     def test_each_layer_is_a_command_that_runs_its_tests_and_adds_them_up(self):
-        for command, tests in {"explore": "--suite explore", "flips": "flip_frame flip_call flip_file",
+        for command, tests in {"explore": "--suite explore", "flips": self.flips,
                                "syscalls": "--suite syscalls -v -t 0",
                                "zoo": "--suite runner --suite fleet --no-suite explore --no-suite kill"}.items():
             with self.subTest(command):
@@ -226,7 +228,7 @@ class FrontDoor(unittest.TestCase):
 
     def test_a_count_makes_explorer_and_flips_go_further_for_as_long_as_it_takes(self):
         self.assertIn("--suite explore -t 0 rounds=5000000\n", self.dev("explore", "5000000")[1])
-        self.assertIn("flip_frame flip_call flip_file -t 0 rounds=70\n", self.dev("flips", "70")[1])
+        self.assertIn(f"{self.flips} -t 0 rounds=70\n", self.dev("flips", "70")[1])
         result, log = self.dev("explore", "deep")
         self.assertEqual((result.returncode, log), (2, ""))
         self.assertIn("how many? 'deep' is no number from 1 on", result.stderr)

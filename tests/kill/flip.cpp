@@ -96,8 +96,16 @@ private:
       fields_[i].store(honest_[i]);
     }
     now_doing(attack_.name, 0);
-    if (wrong.empty()) {
-      wrong = victim_->read();
+    if (wrong.empty() && attack_.never_rests && count >= attack_.instructions_each) {
+      wrong = fmt::format("it has not come to its end after {} instructions", count);
+    }
+    for (const bool in_peace : {false, true}) {
+      if (wrong.empty() && in_peace) {
+        wrong = victim_->read();
+      }
+      if (wrong.empty()) {
+        wrong = victim_->others(in_peace);
+      }
     }
     return wrong;
   }

@@ -1,8 +1,9 @@
 #pragma once
 
-// Readers against a writer that changes a field at the worst moment: between the check and the use. Everything that a
-// reader gets must lie within the memory that it was given, which is surrounded by pages nobody may touch; it must end;
-// and what it says must be one of the answers it has.
+// One side of shared memory against another one that changes a field at the worst moment: between the check and the
+// use. Everything that the side under test gets must lie within the memory that it was given, which is surrounded by
+// pages nobody may touch; it must end; what it says must be one of the answers it has; and whoever else is there must
+// be served as if nothing had happened.
 //
 // Each hostile value of each field is there from the beginning once. Then follow three kinds of runs: one field is the
 // honest value and a hostile one in turn, changing at random between instructions; one field changes once, for good;
@@ -40,7 +41,7 @@ private:
   std::span<std::byte> bytes_;
 };
 
-// A word of 4 or 8 bytes that the hostile writer owns.
+// A word of 4 or 8 bytes that the hostile side owns.
 struct Field {
   Field(std::uint64_t& field) : word(&field), bytes(8) {} // NOLINT: lists of fields are written as lists of words
   Field(std::uint32_t& field) : word(&field), bytes(4) {} // NOLINT
@@ -52,7 +53,7 @@ struct Field {
   std::size_t bytes;
 };
 
-// One reader and all that it reads. It reads once under attack; then everything is made honest again, and it goes on.
+// Somebody and all that it reads. It acts once under attack; then everything is made honest again, and it goes on.
 class Victim {
 public:
   Victim() = default;
@@ -63,13 +64,20 @@ public:
   [[nodiscard]] virtual std::vector<Field> fields() = 0;
   // Touches what it gets. Says what is wrong with what it got, or nothing.
   [[nodiscard]] virtual std::string read() = 0;
+  // Undisturbed, after each read: what is wrong with those who are not attacked. `in_peace`: nor was the read.
+  [[nodiscard]] virtual std::string others(bool in_peace) {
+    (void)in_peace;
+    return {};
+  }
 };
 
 struct Attack {
   std::string name;
   std::function<std::unique_ptr<Victim>()> make;
-  // In one read: a writer comes to rest some time. A reader may wait for that, but not any longer.
+  // In one read: the other side comes to rest some time. Who reads may wait for that, but not any longer.
   std::uint64_t instructions_each = 5'000;
+  // It never rests: a read must end within that many all the same.
+  bool never_rests = false;
   // Where a read takes too many instructions for that to say much: so many reads beside a thread that never rests.
   std::uint64_t reads_beside = 0;
 };

@@ -35,6 +35,11 @@ counter_kills = Proof("tests/kill/stepkill_counter", ("counter_stepkill.cpp", *s
 flips = ("flip.cpp", "intrusion.cpp", "watchdog.cpp")
 frame_flips = Proof("tests/kill/flip_frame", ("frame_flip.cpp", *flips), is_doctest=False)
 
+
+def flips_of(side, attack):
+    return Proof(f"tests/kill/flip_{side}", (f"{side}_flip.cpp", *flips), is_doctest=False, arguments=(attack,))
+
+
 KILLED = [
     Mutant("kill.gate_gone_before_position_kept", "swap", "ring/member_protocol.hpp",
            "    if (is_gating(gate) ? has_moved(line, gate) : gate != no_reader) {\n"
@@ -126,12 +131,11 @@ KILLED = [
            "      look_at_gates();\n      if (is_before(free_until_, needed)) {\n        return false;\n      }\n    }\n"
            "    const auto wanted", "      look_at_gates();\n    }\n    const auto wanted", ring_kills),
     Mutant("kill.shared_claim_in_a_full_ring", "value", "ring/shared_room.hpp",
-           "gate != no_reader ? gate : first_unfinished<A>(lines_);",
-           "gate != no_reader ? gate + 1 : first_unfinished<A>(lines_);",
+           "earlier(gate, first_unfinished<A>(lines_, gate));", "earlier(gate, first_unfinished<A>(lines_, gate)) + 1;",
            Proof("tests/kill/stepkill_shared_ring", ("shared_ring_stepkill.cpp", *stepkill), is_doctest=False,
                  arguments=("publish, 8 of",))),
     Mutant("kill.room_over_an_unfinished_claim", "check", "ring/shared_room.hpp",
-           "gate != no_reader ? gate : first_unfinished<A>(lines_);", "gate != no_reader ? gate : end;", shared_kills),
+           "earlier(gate, first_unfinished<A>(lines_, gate));", "gate;", shared_kills),
     Mutant("kill.staged_stays_hidden_in_a_full_ring", "help", "frame/claim_window.hpp",
            "      flush(); // what is staged may be what the readers wait for\n", "", frame_kills),
     Mutant("kill.item_beyond_the_file", "check", "counter/counter_protocol.hpp",
@@ -257,4 +261,22 @@ KILLED = [
     Mutant("kill.flip_length_not_checked", "check", "frame/record.hpp",
            "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",
            "  if (blocks > to_wrap || blocks > blocks_max) {", frame_flips),
+    # The other side changes its words meanwhile.
+    Mutant("flip.room_believes_a_gate", "check", "ring/shared_room.hpp",
+           "earlier(gate, first_unfinished<A>(lines_, gate));", "gate;", flips_of("ring", "beside an open claim")),
+    Mutant("flip.one_gate_hides_the_others", "check", "ring/sequencer.hpp",
+           "      if (is_gating(gate) && slowest.is_slower(gate)",
+           "      if (!is_gating(gate)) {\n        break;\n      }\n      if (is_gating(gate) && slowest.is_slower(gate)",
+           flips_of("producer", "a producer claims")),
+    Mutant("flip.follower_believes_a_gate", "check", "ring/followed.hpp", "      } else if (is_before(gate, least)) {",
+           "      } else {", flips_of("ring", "a reader that follows")),
+    Mutant("flip.line_of_another", "check", "ring/member_protocol.hpp",
+           "        const bool is_spare = word.state == MemberState::free ||",
+           "        const bool is_spare = word.state != MemberState::claiming ||", flips_of("member", "claimed by")),
+    Mutant("flip.line_without_end", "check", "ring/member_protocol.hpp",
+           "tries < tries_max && word.has_actor() &&", "word.has_actor() &&",
+           Proof("tests/ring/shared_ring_test", ("fickle_peer_test.cpp",))),
+    Mutant("flip.wait_beyond_its_deadline", "check", "ring/barrier.hpp",
+           "    return deadline != never && os::Host<A>::now() >= deadline;",
+           "    (void)deadline;\n    return false;", Proof("tests/ring/shared_ring_test", ("fickle_peer_test.cpp",))),
 ]

@@ -103,6 +103,33 @@ TEST_CASE("shared frames: a commit of less than was claimed leaves padding, an a
   CHECK(reader.counts().malformed == 0);
 }
 
+TEST_CASE("shared frames: the padding behind a message is given back with it, or its whole claim would stay") {
+  for (const bool holds : {false, true}) {
+    CAPTURE(holds);
+    SharedRing ring(64);
+    auto blocks = ring.reader(0);
+    SharedMessages reader(blocks, several);
+    auto producer = ring.producer();
+    SharedWriter writer(producer);
+    for (std::uint64_t i = 0; i < 5; ++i) {
+      auto claim = writer.claim(200); // four blocks
+      REQUIRE(claim);
+      claim.commit(std::uint64_t{10}); // one
+      REQUIRE(writer.write(message(10, i)) == WriteResult::written);
+      const auto before = blocks.sequencer().gate();
+      View view;
+      if (holds) {
+        CHECK(reader.take(view) == ReadResult::message);
+        CHECK(reader.release_held() == ReadResult::message);
+      } else {
+        CHECK(reader.poll([](const View&) {}, 1).messages == 1);
+      }
+      CHECK(blocks.sequencer().gate() == before + 4);
+      CHECK(reader.poll([&](const View& next) { CHECK(is_message(next.bytes, i)); }).messages == 1);
+    }
+  }
+}
+
 TEST_CASE("shared frames: a message that one writer gives up does not touch those of another") {
   SharedRing ring(16);
   auto blocks = ring.reader(0);

@@ -159,7 +159,7 @@ private:
     const auto there = std::min(available, capacity_);
     guard_.show(position, there);
     const auto end = position + there;
-    return ring::is_before(end, next_) ? next_ : end;
+    return end_ = ring::is_before(end, next_) ? next_ : end;
   }
 
   // Nothing was there: will anything come?
@@ -256,8 +256,22 @@ private:
     return ReadResult::malformed;
   }
 
+  // A shared ring takes blocks back claim by claim, and padding behind a message belongs to its claim: left unread, it
+  // would keep the message from being released, which would come again after a death.
+  void skip_padding() noexcept {
+    if constexpr (requires { reader_.sequencer().is_before_aborted(); }) {
+      while (next_ != end_) {
+        const auto header = load_header<A>(reader_.slot(next_));
+        if (header.form != RecordForm::padding || check_record(header, next_, end_, capacity_) != RecordFault::none) {
+          return;
+        }
+        next_ += blocks_of(header.length);
+      }
+    }
+  }
   // The writer may overwrite what has been read and is not held. False: it had done so already.
   [[nodiscard]] bool release_read() noexcept {
+    skip_padding();
     const auto to = held_count_ != 0 ? held_[held_first_].record : next_;
     guard_.hide(reader_.position(), to - reader_.position());
     return to == reader_.position() || reader_.release(to - reader_.position()) == ring::ReadResult::ok;
@@ -272,6 +286,7 @@ private:
   std::size_t held_first_ = 0;
   std::size_t held_count_ = 0;
   std::uint64_t next_;       // record to be read next
+  std::uint64_t end_ = 0;    // of what was published when the reader looked last
   std::uint64_t record_ = 0; // the one that was read last
   bool is_assembled_ = false;
   RecordFault last_fault_ = RecordFault::none;

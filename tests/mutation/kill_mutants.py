@@ -15,6 +15,11 @@ def attach_kills(scenario, *linked):
                  arguments=(scenario,))
 
 
+def frame_reader_kills(scenario):
+    return Proof("tests/kill/stepkill_frame_reader", ("frame_reader_stepkill.cpp", *stepkill), is_doctest=False,
+                 arguments=(scenario,))
+
+
 frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
 shared_frame_kills = Proof("tests/kill/stepkill_shared_frame", ("shared_frame_stepkill.cpp", *stepkill), is_doctest=False)
 call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
@@ -199,6 +204,16 @@ KILLED = [
            "    push({next_, cursor, State::given_up});\n    state_lent();",
            Proof("tests/kill/stepkill_shared_loan", ("shared_loan_stepkill.cpp", *stepkill), is_doctest=False,
                  arguments=("too early, 100 bytes, 12 unread, 2 dead",))),
+    # Readers of frames.
+    Mutant("kill.padding_keeps_its_message", "help", "frame/frame_reader.hpp",
+           "    skip_padding();\n", "", frame_reader_kills("fragments one by one, of many")),
+    Mutant("kill.held_view_is_given_back", "check", "frame/frame_reader.hpp",
+           "    const auto to = held_count_ != 0 ? held_[held_first_].record : next_;", "    const auto to = next_;",
+           frame_reader_kills("small ones two in hand, of one")),
+    Mutant("kill.given_back_before_it_is_handled", "swap", "frame/frame_reader.hpp",
+           "      ++result.messages;\n      const ReleaseBuffer",
+           "      ++result.messages;\n      (void)release_read();\n      const ReleaseBuffer",
+           frame_reader_kills("small ones one by one, of one")),
     # Calls whose payloads lie in arenas.
     Mutant("kill.reply_stamped_before_its_block", "swap", "call/lane_server.hpp",
            "    A::store_release(header.stamp, position + 1);\n    A::step(\"lane.replied\");",

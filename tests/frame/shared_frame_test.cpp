@@ -130,6 +130,21 @@ TEST_CASE("shared frames: the padding behind a message is given back with it, or
   }
 }
 
+TEST_CASE("shared frames: padding that cannot be is not passed over, and is reported when it is read") {
+  SharedRing ring(16);
+  auto blocks = ring.reader(0);
+  SharedMessages reader(blocks, several);
+  auto producer = ring.producer();
+  SharedWriter writer(producer);
+  auto claim = writer.claim(200);
+  REQUIRE(claim);
+  claim.commit(std::uint64_t{10});
+  store_header(ring.memory().slots[1], padding_header(1, 99)); // longer than what was claimed
+  CHECK(reader.poll([](const View&) {}, 1).messages == 1);
+  CHECK(reader.poll([](const View&) {}).ended == ReadResult::malformed);
+  CHECK(blocks.sequencer().gate() == 4);
+}
+
 TEST_CASE("shared frames: a message that one writer gives up does not touch those of another") {
   SharedRing ring(16);
   auto blocks = ring.reader(0);

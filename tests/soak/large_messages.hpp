@@ -58,6 +58,7 @@ public:
   [[nodiscard]] channel::WaitResult wait_for_publisher(MonotonicNs deadline) {
     return frames_.wait_for_publisher(deadline);
   }
+  [[nodiscard]] std::uint64_t position() const noexcept { return frames_.position(); }
   [[nodiscard]] bool is_resumed() const noexcept { return frames_.is_resumed(); }
   [[nodiscard]] std::uint64_t missed() const noexcept { return frames_.missed(); }
   void leave() noexcept { frames_.leave(); }

@@ -80,6 +80,9 @@ bool read_on(Subscriber& in, Reading& reading, Ledger& ledger, std::uint64_t wan
   while (read < wanted && Ledger::of(ledger.order.load()) != Order::end) {
     const auto polled = read_some(in, reading, std::min(batch, wanted - read), pause_ms);
     read += polled.messages;
+    if (polled.messages == 0) {
+      reading.came_to(in.position());
+    }
     if (polled.messages == 0 && !wait_for_more(in, ledger)) {
       return false;
     }

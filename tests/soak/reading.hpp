@@ -39,6 +39,8 @@ public:
 
   // As the subscriber says now: it may have grown.
   void missed(std::uint64_t blocks);
+  // There is nothing more, and `position` is the first block that was not read.
+  void came_to(std::uint64_t position) noexcept { mine_.end = position; }
   // The message in block `position`.
   void take(const Element& element, std::uint64_t position);
 

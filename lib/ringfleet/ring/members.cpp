@@ -222,7 +222,9 @@ void Members::State::scan() {
     const std::lock_guard lock(mutex);
     bool is_settled = true;
     for (std::size_t line = 0; line < watches.size(); ++line) {
-      is_settled = settle(line, outdated) && is_settled;
+      if (!settle(line, outdated)) {
+        is_settled = false;
+      }
     }
     Atomics::store_relaxed(joins_seen, is_settled ? joins : looks_again);
   }

@@ -27,7 +27,7 @@ command_explore() {
 # command_flips [INSTRUCTIONS]: so many for each attack.
 command_flips() {
   rounds "$@"
-  layer_of flip_frame flip_producer flip_ring flip_member flip_call flip_file "${more_time[@]}"
+  layer_of flip_frame flip_producer flip_ring flip_member flip_call flip_lane flip_file "${more_time[@]}"
 }
 
 # command_syscalls [all | ROW…]: a sample of every row, everything, or everything of these rows.

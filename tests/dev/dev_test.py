@@ -48,7 +48,7 @@ Timeout:            0
 
 
 class FrontDoor(unittest.TestCase):
-    flips = "flip_frame flip_producer flip_ring flip_member flip_call flip_file"
+    flips = "flip_frame flip_producer flip_ring flip_member flip_call flip_lane flip_file"
 
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp())

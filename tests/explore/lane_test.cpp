@@ -39,6 +39,8 @@ TEST_CASE("lane, explored: the runner dies anywhere; what it started is lost, wh
   walk("1 caller, a delayed store", {.is_runner_mortal = true}, {.preemptions = 1, .deaths = 1, .delays = 1});
   walk("2 callers, 1 slot", {.callers = {Caller::waits, Caller::waits}, .is_runner_mortal = true},
        {.preemptions = 1, .deaths = 1});
+  walk("2 callers, 1 slot, a delayed store", {.callers = {Caller::waits, Caller::waits}, .is_runner_mortal = true},
+       {.preemptions = 1, .deaths = 1, .delays = 1}, 10'000);
   walk("2 callers, 2 workers",
        {.callers = {Caller::waits, Caller::waits}, .slots = 2, .workers = 2, .is_runner_mortal = true},
        {.preemptions = 1, .deaths = 1});
@@ -59,6 +61,8 @@ TEST_CASE("lane, explored: what the runner closed before it came to it was not e
   walk("2 callers, 1 slot", {.callers = {Caller::waits, Caller::waits}, .closes = true},
        {.preemptions = 1, .deaths = 0, .delays = 1});
   walk("a death while it closes", {.is_runner_mortal = true, .closes = true}, {.preemptions = 1, .deaths = 1});
+  walk("a death while it closes, a delayed store", {.is_runner_mortal = true, .closes = true},
+       {.preemptions = 1, .deaths = 1, .delays = 1}, 10'000);
   roam("3 callers, 2 workers, a death",
        {.callers = {Caller::waits, Caller::collects, Caller::drops},
         .calls = 2,

@@ -29,6 +29,7 @@ struct Shape {
   std::uint64_t capacity = 2;
   std::uint64_t before = 2; // elements that are there already
   std::uint64_t more = 3;   // elements that come meanwhile
+  bool is_producer_mortal = false;
 };
 
 // Process 0 is the producer; the readers come after it, and join while it runs.
@@ -46,7 +47,7 @@ public:
   }
 
   unsigned processes() const { return shape_.readers[1] == Role::none ? 2 : 3; }
-  bool is_mortal(unsigned) const { return false; }
+  bool is_mortal(unsigned process) const { return shape_.is_producer_mortal && process == 0; }
   void run(unsigned process) {
     if (process == 0) {
       produce();
@@ -72,7 +73,8 @@ private:
   };
 
   ring::RingLines lines() { return {&producer_, evicted_, &joins_, readers_, shape_.capacity}; }
-  std::uint64_t total() const { return shape_.before + shape_.more; }
+  // All that is ever published.
+  std::uint64_t total() const { return is_dead(0) ? producer_.cursor.value : shape_.before + shape_.more; }
   void write(std::uint64_t position) {
     auto& slot = slots_[position & (shape_.capacity - 1)];
     E::store_relaxed(slot.number, position);
@@ -123,9 +125,9 @@ private:
     }
     for (;;) {
       const auto seen = changes();
-      const bool is_closed = reader->is_closed();
+      const bool is_over = reader->is_closed() || is_dead(0);
       if (reader->available_now() == 0) {
-        if (is_closed && reader->position() == total()) {
+        if (is_over && reader->position() == total()) {
           break;
         }
         wait_beyond(seen);
@@ -150,9 +152,9 @@ private:
     auto accounted = reader->position();
     for (;;) {
       const auto seen = changes();
-      const bool is_closed = reader->is_closed();
+      const bool is_over = reader->is_closed() || is_dead(0);
       if (reader->published() == 0) {
-        if (is_closed) {
+        if (is_over) {
           break;
         }
         wait_beyond(seen);
@@ -186,7 +188,7 @@ private:
 };
 
 void walk(std::string_view name, const Shape& shape, Bounds bounds) {
-  bounds.deaths = 0;
+  bounds.deaths = shape.is_producer_mortal ? 1 : 0;
   explore::walk(name, bounds, 60'000, [&] { return std::make_unique<RingWorld>(shape); });
 }
 
@@ -200,12 +202,15 @@ TEST_CASE("ring, explored: a newcomer never reads an element that is being overw
   walk("oldest, two newcomers", {.readers = {Role::reliable, Role::reliable}}, {.preemptions = 2, .delays = 1});
   walk("latest", {.from = ring::JoinFrom::latest}, {.preemptions = 2, .delays = 2});
   walk("oldest, 4 slots", {.capacity = 4, .before = 4, .more = 5}, {.preemptions = 2, .delays = 1});
+  walk("oldest, the producer dies, a delayed store", {.is_producer_mortal = true}, {.preemptions = 2, .delays = 1});
 }
 
 // T9, trap 4
 TEST_CASE("ring, explored: a lossy reader accepts nothing torn and counts what it loses") {
   walk("lossy, 1 slot", {.readers = {Role::lossy, Role::none}, .capacity = 1, .before = 1}, {.preemptions = 3});
   walk("lossy, a delayed store", {.readers = {Role::lossy, Role::none}}, {.preemptions = 3, .delays = 2});
+  walk("lossy, the producer dies, a delayed store", {.readers = {Role::lossy, Role::none}, .is_producer_mortal = true},
+       {.preemptions = 2, .delays = 1});
   walk("lossy beside a reliable newcomer", {.readers = {Role::reliable, Role::lossy}}, {.preemptions = 2, .delays = 1});
 }
 

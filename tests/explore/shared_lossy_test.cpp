@@ -324,6 +324,11 @@ TEST_CASE("shared_lossy, explored: a producer dies anywhere, and is repaired") {
   walk("2p, claims of 2, 1 survivor", {.length = 2, .capacity = 4, .repairs = true}, {.preemptions = 1, .deaths = 1});
 }
 
+TEST_CASE("shared_lossy, explored: all of that with a store buffer") {
+  walk("2p, 2 slots, 1 survivor, a delayed store", {.claims = 1, .repairs = true},
+       {.preemptions = 1, .deaths = 1, .delays = 1});
+}
+
 TEST_CASE("shared_lossy, explored: no wake is lost (store buffers)") {
   walk("2p, sleeps", {.claims = 1, .sleeps = true}, {.preemptions = 1, .deaths = 0, .delays = 1});
   walk("1p, 1 slot, aborts, sleeps", {.producers = 1, .claims = 3, .capacity = 1, .aborts = true, .sleeps = true},

@@ -49,6 +49,15 @@ TEST_CASE("shared_ring, explored: a number is taken over while its last holder i
   walk("2p1c, 1 heir", {.heirs = 1}, {.preemptions = 1, .deaths = 1});
 }
 
+TEST_CASE("shared_ring, explored: repaired and taken over while stores wait in their buffers") {
+  const auto walk_buffered = [](std::string_view name, const Shape& shape) {
+    explore::walk(name, {.preemptions = 1, .deaths = 1, .delays = 1}, 20'000,
+                  [&] { return std::make_unique<SharedRingWorld>(shape); });
+  };
+  walk_buffered("2p1c, 1 survivor, a delayed store", {.survivors = 1});
+  walk_buffered("1p1c, 1 survivor, 1 heir, a delayed store", {.producers = 1, .survivors = 1, .heirs = 1});
+}
+
 TEST_CASE("shared_ring, explored: a newcomer misses nothing that is committed after it joined") {
   walk("2p1c, 2 claims each, joins late", {.claims = 2, .joins_late = true}, {.preemptions = 2, .deaths = 0});
   walk("1p1c, joins late, aborts", {.producers = 1, .claims = 3, .joins_late = true, .aborts = true},

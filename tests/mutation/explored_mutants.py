@@ -6,6 +6,7 @@ lanes = Proof("tests/explore/explore_lane_test", ("lane_test.cpp",))
 waits = Proof("tests/explore/explore_wait_test", ("wait_test.cpp",))
 counters = Proof("tests/explore/explore_counter_test", ("counter_test.cpp",))
 epochs = Proof("tests/explore/explore_epoch_test", ("epoch_test.cpp",))
+drains = Proof("tests/explore/explore_epoch_test", ("drain_test.cpp",))
 
 EXPLORED = [
     # Calls that wait, lanes that close, callers that give up.
@@ -117,4 +118,10 @@ EXPLORED = [
     Mutant("epoch.no_barrier", "barrier", "fleet/epoch.hpp",
            "      A::store_relaxed(line_.inside, seen);\n      A::store_load_barrier();",
            "      A::store_relaxed(line_.inside, seen);", epochs),
+    # The drain that follows a flip.
+    Mutant("drain.entered_without_barrier", "barrier", "fleet/epoch.hpp",
+           "      A::store_relaxed(line_.inside, seen);\n      A::store_load_barrier();",
+           "      A::store_relaxed(line_.inside, seen);", drains),
+    Mutant("drain.closed_one_too_far", "value", "call/lane_server.hpp",
+           "    A::store_release(control().closed, next_);", "    A::store_release(control().closed, next_ + 1);", drains),
 ]

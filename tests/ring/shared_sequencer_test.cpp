@@ -49,6 +49,25 @@ TEST_CASE("shared_layout: the tail word and a descriptor give back what was put 
   }
 }
 
+TEST_CASE(
+    "shared_ring: a walk over claims begins within a lap before the end of the latest one, whatever the words say") {
+  constexpr std::uint64_t capacity = 16;
+  for (const std::uint64_t begin : {std::uint64_t{0}, std::uint64_t{1'000}, ~std::uint64_t{7}}) {
+    for (const std::uint32_t length : {0U, 1U, 16U, 17U, 10'000U}) { // a claim of ours is no longer than the ring
+      const Claim latest{.begin = begin, .length = length};
+      for (std::uint64_t distance = 0; distance <= capacity; ++distance) {
+        CHECK(walk_begin(latest.end() - distance, latest, capacity) == latest.end() - distance);
+      }
+      for (unsigned bit = 5; bit < 64; ++bit) {
+        for (std::uint64_t near = 0; near < 64; ++near) {
+          const auto finished = latest.end() + (std::uint64_t{1} << bit) + near - 32;
+          CHECK(latest.end() - walk_begin(finished, latest, capacity) <= capacity);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("shared_layout: an owner's identity is a pid and a start time") {
   const os::ProcessIdentity process{.pid = 4'194'303, .start_time_ticks = 123'456'789};
   CHECK(process_of(owner_identity(process)) == process);

@@ -119,11 +119,15 @@ template <class A = Atomics>
   return {.begin = latest.end()};
 }
 
-// Where a walk begins: everything before it is finished. `latest` was read after `finished`.
+// Where a walk begins: everything before it is finished. `latest` was read after `finished`. Whatever the words say, it
+// is within a lap before the end of `latest`, so a walk is never longer.
 [[nodiscard]] constexpr std::uint64_t walk_begin(std::uint64_t finished, const Claim& latest,
                                                  std::uint64_t capacity) noexcept {
   const auto lap_ago = latest.end() - capacity;
-  return is_before(finished, lap_ago) ? lap_ago : finished;
+  if (is_before(finished, lap_ago)) {
+    return lap_ago;
+  }
+  return is_before(latest.end(), finished) ? latest.end() : finished;
 }
 
 // The first position that a claim holds which is not finished, or that nobody has claimed; from `enough` on it is not

@@ -192,6 +192,9 @@ TEST_CASE("lossy: a stopped reader holds nobody back, and a waiting one is woken
     CHECK(reader->wait(patience()) == BarrierResult::reached);
     CHECK(reader->read(got) == ReadResult::ok);
   });
+  while (Atomics::load_acquire(ring.reader(1).awaited_cursor) != 1) { // it has said so before it sleeps
+    std::this_thread::yield();
+  }
   push(producer, 0, 1);
   waiting.join();
   push(producer, 1, 1'000);

@@ -179,6 +179,27 @@ TEST_CASE("members: 64 processes join, are killed in any order, and no line is l
   }
 }
 
+TEST_CASE("members: who follows others watches them itself, and clears the dead") { // T11
+  ScratchRing scratch(memory::Backing::shm);
+  const auto owner = RingSpace::create(ticks_at(scratch.place()));
+  ChildWord word;
+  const auto child = joining_child(scratch.place(), "first", 0, word, 1);
+  REQUIRE(word.wait_for(1));
+  const auto space = RingSpace::attach(scratch.place(), ticks());
+  memory::Obituary obituary;
+  memory::Watcher watcher(obituary);
+  Members members(space, watcher);
+  const auto seen = obituary.value();
+  kill_child(child);
+  while (obituary.value() == seen &&
+         os::futex_wait(*obituary.park_word(seen).word, seen, soon(), true) != os::WaitResult::timed_out) {
+  }
+  const auto dead = members.take_obituaries();
+  REQUIRE(dead.size() == 1);
+  CHECK(dead[0].id == "first");
+  CHECK(space.members().readers[dead[0].line].gate.observe() == no_reader);
+}
+
 TEST_CASE("owner watch: a killed producer is detached, its successor is the next generation (T12)") {
   ScratchRing scratch(memory::Backing::shm);
   ChildWord word;

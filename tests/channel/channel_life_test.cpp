@@ -257,7 +257,8 @@ TEST_CASE("channel: a buffer that is full with nobody there says so instead of w
   CHECK(out.publish(tick(0)) == PublishResult::no_readers);
 }
 
-TEST_CASE("channel: a required reader that stands still is lagging, then missed, then evicted; it is told") { // T11, fault 38
+TEST_CASE(
+    "channel: a required reader that stands still is lagging, then missed, then evicted; it is told") { // T11, fault 38
   const ScratchChannel channel;
   PublisherOptions options = small_ring();
   options.required.ids = {"risk"};

@@ -44,7 +44,8 @@ void skip(NumberProducer& producer, std::uint64_t length) {
 
 } // namespace
 
-TEST_CASE("shared_lossy: a reader that keeps up gets everything, one that is lapped is told how much it lost") { // fault 38
+TEST_CASE(
+    "shared_lossy: a reader that keeps up gets everything, one that is lapped is told how much it lost") { // fault 38
   Ring ring(16);
   auto a = ring.producer();
   auto b = ring.producer();
@@ -104,7 +105,8 @@ TEST_CASE("shared_lossy: a reader goes on at the latest claim when it is told to
   CHECK_FALSE(Numbers::watch(ring.memory(), {.from = JoinFrom::sequence, .position = 103}));
 }
 
-TEST_CASE("shared_lossy: who comes back into a claim whose beginning is overwritten has lost it, and reads what follows") {
+TEST_CASE(
+    "shared_lossy: who comes back into a claim whose beginning is overwritten has lost it, and reads what follows") {
   Ring ring(8);
   auto producer = ring.producer();
   push(producer, 1, 2);

@@ -8,8 +8,9 @@
 // joins and dies while the owner sleeps is noticed at the next scan.
 //
 // A reader that follows others has one as well. Where many produce, each has one of these: it also watches the other
-// producers, and finishes what a dead one has left. There it is time for a scan also when SharedSequencer::owner_joins()
-// has grown: a claim behind that of a producer nobody watches would not be read if that one died.
+// producers, and finishes what a dead one has left. There it is time for a scan also when
+// SharedSequencer::owner_joins() has grown: a claim behind that of a producer nobody watches would not be read if that
+// one died.
 
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/memory/watcher.hpp"

@@ -122,8 +122,9 @@ private:
   SharedLossySequencer(const SharedRingLines& lines, Resume resume) noexcept : lines_(lines), resume_(resume) {}
 
   void begin_at(std::uint64_t claim) noexcept { position_ = seen_ = claim; }
-  // At `position` itself, if its claim is committed. A position that is gone is a lap like any other, although the limit
-  // may not be past it yet: the beginning of its claim was overwritten, and with it what told where the claim ends.
+  // At `position` itself, if its claim is committed. A position that is gone is a lap like any other, although the
+  // limit may not be past it yet: the beginning of its claim was overwritten, and with it what told where the claim
+  // ends.
   void begin_within(std::uint64_t position) noexcept {
     const auto begin = claim_holding<A>(lines_, position, oldest_claim<A>(lines_));
     const auto claim = look_at<A>(lines_, begin);

@@ -53,7 +53,8 @@ struct Place {
 struct Readings {
   std::array<Word, streams_max> next; // a Place
   Word position;                      // the block after the last one that was seen
-  Word end;                           // the first block that it has not read, when it found nothing more
+  Word end;                           // the first block that it has not read
+  Word untold;                        // missed blocks that it knows of no message in
   Word seen;
   Word repeated;
   Word missed; // blocks that it was told were overwritten while it was away

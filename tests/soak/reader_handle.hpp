@@ -46,7 +46,7 @@ auto as_lossy_reader_of(const ChannelPlan& plan, Play&& play) {
 // and lossy ones are lapped.
 template <class Subscriber>
 frame::PollResult read_some(Subscriber& in, Reading& reading, std::uint64_t max, int pause_ms = 1) {
-  return in.poll(
+  const auto polled = in.poll(
       [&](const Element& element, const frame::View& view) {
         reading.missed(in.missed());
         reading.take(element, view.id);
@@ -55,6 +55,9 @@ frame::PollResult read_some(Subscriber& in, Reading& reading, std::uint64_t max,
         }
       },
       max);
+  reading.missed(in.missed());
+  reading.came_to(in.position());
+  return polled;
 }
 
 // Until there may be something, for a moment at most. False: it was told what it must not be told.
@@ -80,9 +83,6 @@ bool read_on(Subscriber& in, Reading& reading, Ledger& ledger, std::uint64_t wan
   while (read < wanted && Ledger::of(ledger.order.load()) != Order::end) {
     const auto polled = read_some(in, reading, std::min(batch, wanted - read), pause_ms);
     read += polled.messages;
-    if (polled.messages == 0) {
-      reading.came_to(in.position());
-    }
     if (polled.messages == 0 && !wait_for_more(in, ledger)) {
       return false;
     }

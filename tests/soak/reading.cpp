@@ -5,6 +5,16 @@
 
 namespace ringfleet::soak {
 
+std::uint64_t accepted_between(Stream& stream, const Place& begin, const Place& end) {
+  std::uint64_t sum = 0;
+  for (auto life = begin.life; life <= end.life; ++life) {
+    const auto first = life == begin.life ? begin.number : 0;
+    const auto behind = life == end.life ? end.number : stream.at(life).accepted.load();
+    sum += behind > first ? behind - first : 0;
+  }
+  return sum;
+}
+
 Reading::Reading(Ledger& ledger, Channel& channel, Readings& mine, std::string who, const Beginning& beginning)
     : ledger_(ledger), channel_(channel), mine_(mine), who_(std::move(who)), beginning_(beginning),
       repeats_left_(beginning.resumed ? batch : 0), gap_(beginning.missed), not_used_(beginning.missed) {
@@ -85,12 +95,7 @@ void Reading::check_number(const Element& element) {
 // Each message that did not come was in a block at least. What its producer had in hand when it died may never have
 // been there.
 void Reading::check_gap(const Element& element, const Place& next) {
-  auto& stream = channel_.streams[element.stream];
-  auto lost = element.number - (element.life == next.life ? next.number : 0);
-  for (auto life = next.life; life < element.life; ++life) {
-    const auto accepted = stream.at(life).accepted.load();
-    lost += life != next.life ? accepted : accepted > next.number ? accepted - next.number : 0;
-  }
+  const auto lost = accepted_between(channel_.streams[element.stream], next, {element.life, element.number});
   if (lost > not_used_) {
     complain_about(element, "comes where number " + std::to_string(next.number) + " of life " +
                                 std::to_string(next.life) + " must come: " + std::to_string(lost) +

@@ -25,6 +25,9 @@ struct Element {
   friend bool operator==(const Element&, const Element&) = default;
 };
 
+// Messages of a stream from `begin` on and before `end` that were accepted for sure.
+[[nodiscard]] std::uint64_t accepted_between(Stream& stream, const Place& begin, const Place& end);
+
 class Reading {
 public:
   // How it came to the channel. `missed`: blocks, as the subscriber says.
@@ -39,8 +42,11 @@ public:
 
   // As the subscriber says now: it may have grown.
   void missed(std::uint64_t blocks);
-  // There is nothing more, and `position` is the first block that was not read.
-  void came_to(std::uint64_t position) noexcept { mine_.end = position; }
+  // After each poll: `position` is the first block that was not read.
+  void came_to(std::uint64_t position) noexcept {
+    mine_.untold = not_used_;
+    mine_.end = position;
+  }
   // The message in block `position`.
   void take(const Element& element, std::uint64_t position);
 

@@ -80,7 +80,7 @@ int produce(const Part& part, Ledger& ledger) {
 template <class Subscriber>
 int read_what_is_there(const Part& part, Ledger& ledger) {
   const auto channel = part.numbers[0];
-  auto& mine = ledger.channels[channel].readers[lossy_reader];
+  auto& mine = begin_to_join(ledger.channels[channel].readers[lossy_reader]);
   const bool was_here = mine.position != 0;
   channel::SubscriberOptions options;
   options.wait_for_publisher = std::chrono::seconds(60);
@@ -94,6 +94,7 @@ int read_what_is_there(const Part& part, Ledger& ledger) {
     options.position = mine.position;
   }
   Subscriber in(place_of(channel, part.directory, part.word), options);
+  mine.gap = 0; // as of a reliable one that comes back by its position
   Reading reading(ledger, ledger.channels[channel], mine, "the lossy reader of channel " + std::to_string(channel),
                   beginning);
   mine.ready = 1;

@@ -44,9 +44,9 @@ bool say(Publisher& out, Ledger& ledger, std::uint64_t channel, std::uint64_t nu
 
 int play_group(const Part& part, Ledger& ledger) {
   constexpr std::uint64_t burst = 16;
-  WorkerGroup<Element, Element> group(group_name(part.word), group_options());
   auto& here = ledger.channels[group_up];
-  auto& mine = here.readers[0];
+  auto& mine = begin_to_join(here.readers[0]);
+  WorkerGroup<Element, Element> group(group_name(part.word), group_options());
   Reading::Beginning beginning;
   beginning.anywhere = true; // what was answered while there was no scheduler is nobody's
   Reading reading(ledger, here, mine, "the scheduler of the group", beginning);
@@ -82,7 +82,7 @@ int play_group(const Part& part, Ledger& ledger) {
 int play_worker(const Part& part, Ledger& ledger) {
   const auto number = part.numbers[0];
   auto& here = ledger.channels[group_down];
-  auto& mine = here.readers[number];
+  auto& mine = begin_to_join(here.readers[number]);
   const bool was_here = mine.position != 0;
   const std::string who = "worker " + std::to_string(number) + " of the group";
   GroupWorker<Element, Element> worker(group_name(part.word), static_cast<std::uint32_t>(number), group_options());

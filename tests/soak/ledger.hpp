@@ -54,7 +54,12 @@ struct Readings {
   std::array<Word, streams_max> next; // a Place
   Word position;                      // the block after the last one that was seen
   Word end;                           // the first block that it has not read
-  Word untold;                        // missed blocks that it knows of no message in
+  // Of missed blocks that it was told of, also before it died: of how many it knows no message yet; how many since the
+  // last message; and of which streams the next message may come late.
+  Word untold;
+  Word gap;
+  std::array<Word, streams_max> may_jump;
+  Word joining; // it may be told at this moment, and has not noted it
   Word seen;
   Word repeated;
   Word missed; // blocks that it was told were overwritten while it was away

@@ -33,6 +33,12 @@ auto as_reader_of(const ChannelPlan& plan, Play&& play) {
          : plan.many_producers ? play(std::type_identity<SharedSubscriber<Element>>{})
                                : play(std::type_identity<Subscriber<Element>>{});
 }
+// Before the subscriber is made: 2 when the one before died in the same place.
+inline Readings& begin_to_join(Readings& mine) noexcept {
+  mine.joining = mine.joining == 0 ? 1 : 2;
+  return mine;
+}
+
 template <class Play>
 auto as_lossy_reader_of(const ChannelPlan& plan, Play&& play) {
   return plan.is_large && plan.many_producers
@@ -96,7 +102,7 @@ class ReliableReader {
 public:
   ReliableReader(const Part& part, Ledger& ledger, std::uint64_t channel, std::uint64_t number)
       : who_("reader " + std::to_string(number) + " of channel " + std::to_string(channel)),
-        mine_(ledger.channels[channel].readers[number]),
+        mine_(begin_to_join(ledger.channels[channel].readers[number])),
         in_(place_of(channel, part.directory, part.word), options(part.role + std::to_string(number))),
         reading_(ledger, ledger.channels[channel], mine_, who_, beginning(channel)) {
     mine_.ready = 1;
@@ -117,6 +123,9 @@ private:
   }
   [[nodiscard]] Reading::Beginning beginning(std::uint64_t channel) const {
     Reading::Beginning beginning;
+    if (!in_.is_resumed()) {
+      mine_.gap = 0; // it joined at its position, so what it missed behind that is told once more
+    }
     beginning.resumed = was_here() || in_.is_resumed();
     beginning.dense = channel_plans[channel].is_dense();
     beginning.missed = in_.missed();

@@ -17,20 +17,29 @@ std::uint64_t accepted_between(Stream& stream, const Place& begin, const Place& 
 
 Reading::Reading(Ledger& ledger, Channel& channel, Readings& mine, std::string who, const Beginning& beginning)
     : ledger_(ledger), channel_(channel), mine_(mine), who_(std::move(who)), beginning_(beginning),
-      repeats_left_(beginning.resumed ? batch : 0), gap_(beginning.missed), not_used_(beginning.missed) {
-  is_new_.fill(beginning.anywhere);
-  may_jump_.fill(beginning.missed != 0);
-  mine_.missed += beginning.missed;
+      repeats_left_(beginning.resumed ? batch : 0) {
+  // Whoever died between being told and noting it has taken that along.
+  is_new_.fill(beginning.anywhere || mine_.joining == 2);
+  beginning_.resumed &= mine_.joining != 2;
+  note_missed(beginning.missed);
+  mine_.joining = 0;
+}
+
+void Reading::note_missed(std::uint64_t blocks) {
+  if (blocks != 0) {
+    mine_.missed += blocks;
+    mine_.gap += blocks;
+    mine_.untold += blocks;
+    for (auto& may_jump : mine_.may_jump) {
+      may_jump = 1;
+    }
+  }
 }
 
 void Reading::missed(std::uint64_t blocks) {
   if (blocks > beginning_.missed) {
-    const auto more = blocks - beginning_.missed;
-    mine_.missed += more;
-    gap_ += more;
-    not_used_ += more;
+    note_missed(blocks - beginning_.missed);
     beginning_.missed = blocks;
-    may_jump_.fill(true);
   }
 }
 
@@ -41,7 +50,7 @@ void Reading::take(const Element& element, std::uint64_t position) {
   }
   check_position(position);
   check_number(element);
-  gap_ = 0;
+  mine_.gap = 0;
   mine_.position = position + 1;
   ++mine_.seen;
 }
@@ -49,12 +58,12 @@ void Reading::take(const Element& element, std::uint64_t position) {
 // A reader that dies between its two words has a position that is one behind.
 void Reading::check_position(std::uint64_t position) {
   const auto was_at = mine_.position.load();
-  const auto wanted = position - gap_; // where the ring says that this reader was
+  const auto wanted = position - mine_.gap; // where the ring says that this reader was
   const bool is_right =
       is_first_ ? !beginning_.resumed || (wanted <= was_at + 1 && wanted + batch >= was_at) : wanted == was_at;
   if (beginning_.dense && !is_right) {
     complain(ledger_, who_ + ": goes on at block " + std::to_string(position) + ", was at " + std::to_string(was_at) +
-                          ", is told that it missed " + std::to_string(gap_));
+                          ", is told that it missed " + std::to_string(mine_.gap));
   }
   is_first_ = false;
 }
@@ -63,7 +72,7 @@ void Reading::check_number(const Element& element) {
   auto& word = mine_.next[element.stream];
   const auto next = Place::of(word.load());
   auto& is_new = is_new_[element.stream];
-  auto& may_jump = may_jump_[element.stream];
+  auto& may_jump = mine_.may_jump[element.stream];
   const bool is_again =
       element.life < next.life || (element.life == next.life && element.number < next.number); // was seen before
   if (is_again) {
@@ -75,7 +84,7 @@ void Reading::check_number(const Element& element) {
     ++mine_.repeated;
     return;
   }
-  if (may_jump && !is_new) {
+  if (may_jump != 0 && !is_new) {
     check_gap(element, next);
   } else if (!is_new && element.life == next.life && element.number != next.number) {
     complain_about(element, "comes where number " + std::to_string(next.number) + " must come");
@@ -88,20 +97,22 @@ void Reading::check_number(const Element& element) {
       complain_about(element, "is the first of its life, but not number 0");
     }
   }
-  is_new = may_jump = false;
+  is_new = false;
   word = Place{element.life, element.number + 1}.word();
+  may_jump = 0;
 }
 
 // Each message that did not come was in a block at least. What its producer had in hand when it died may never have
 // been there.
 void Reading::check_gap(const Element& element, const Place& next) {
   const auto lost = accepted_between(channel_.streams[element.stream], next, {element.life, element.number});
-  if (lost > not_used_) {
+  const auto untold = mine_.untold.load();
+  if (lost > untold) {
     complain_about(element, "comes where number " + std::to_string(next.number) + " of life " +
                                 std::to_string(next.life) + " must come: " + std::to_string(lost) +
-                                " are missing, of " + std::to_string(not_used_) + " blocks it was told");
+                                " are missing, of " + std::to_string(untold) + " blocks it was told");
   }
-  not_used_ -= std::min(lost, not_used_);
+  mine_.untold = untold - std::min(lost, untold);
 }
 
 // A producer is dead or has stopped: `count` is what it published.

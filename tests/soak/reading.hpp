@@ -43,14 +43,12 @@ public:
   // As the subscriber says now: it may have grown.
   void missed(std::uint64_t blocks);
   // After each poll: `position` is the first block that was not read.
-  void came_to(std::uint64_t position) noexcept {
-    mine_.untold = not_used_;
-    mine_.end = position;
-  }
+  void came_to(std::uint64_t position) noexcept { mine_.end = position; }
   // The message in block `position`.
   void take(const Element& element, std::uint64_t position);
 
 private:
+  void note_missed(std::uint64_t blocks);
   void check_position(std::uint64_t position);
   void check_number(const Element& element);
   void check_gap(const Element& element, const Place& next);
@@ -64,10 +62,7 @@ private:
   Beginning beginning_;
   bool is_first_ = true;
   std::uint64_t repeats_left_;
-  std::uint64_t gap_;                        // blocks missed since the message before
-  std::uint64_t not_used_;                   // blocks missed that no message is known to have been in
-  std::array<bool, streams_max> is_new_{};   // has seen no message of this stream, and does not know what must come
-  std::array<bool, streams_max> may_jump_{}; // blocks were missed since the message before
+  std::array<bool, streams_max> is_new_{}; // has seen no message of this stream, and does not know what must come
 };
 
 } // namespace ringfleet::soak

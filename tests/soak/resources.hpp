@@ -41,8 +41,8 @@ struct Picture {
 [[nodiscard]] Debris debris_of(const std::string& word, const std::string& runtime_directory);
 
 // How much more a process may have allocated than before: names of other lengths, a table that has grown once. What is
-// lost at each crash, call or message is more than that after one epoch.
-inline constexpr std::uint64_t heap_slack_bytes = 16 * 1'024;
+// lost at each call or message is more than that after one epoch.
+inline constexpr std::uint64_t heap_slack_bytes = 64 * 1'024;
 // How much more memory it may have resident. What is allocated lies where there was room when it was asked for, so the
 // heap has holes, and reaches further after a time of many calls; of new lanes as many pages are there as were used.
 inline constexpr std::uint64_t resident_slack_kib = 1'024;

@@ -100,6 +100,23 @@ TEST_CASE("fickle peer: nor does one of many producers, for room or for all read
   });
 }
 
+TEST_CASE("fickle peer: nor does one of many producers that is told of room and finds none") {
+  unsigned gave_up = 0;
+  for (unsigned turns = 1; turns < 15; ++turns) {
+    SharedTestRing<Element> ring(capacity);
+    auto producer = SharedProducer<Element, InterruptedAtomics>::join(ring.memory(), 7, nobody_is_dead, parks);
+    const auto reader = ring.reader(0);
+    while (producer->try_push(Element{1, 2}) == ClaimResult::claimed) {
+    }
+    const Fickle fickle(ring.lines().readers[0].gate.value, 0, capacity, turns);
+    std::uint64_t first = 0;
+    gave_up += producer->claim(1, first, long_ago) == ClaimResult::full ? 1 : 0;
+    CHECK(fickle.looks() < Fickle::looks_max);
+  }
+  CHECK(gave_up > 0);
+  CHECK(gave_up < 14);
+}
+
 TEST_CASE("fickle peer: nor does a reader for a cursor that comes and goes, reliable or lossy") {
   TestRing<Element> ring(capacity);
   auto reader = Reader<Element, InterruptedAtomics>::join(ring.memory(), 0, {}, parks);

@@ -74,6 +74,17 @@ TEST_CASE(
   CHECK(of_second.is_over());
 }
 
+TEST_CASE("shared_ring: who waits for all readers is told at its deadline that one is behind, until that one leaves") {
+  SharedTestRing<Element> ring(8);
+  auto reader = ring.reader(0);
+  auto source = ring.producer();
+  constexpr MonotonicNs long_ago = 1;
+  push(source);
+  CHECK(source.wait_for_readers(1, long_ago) == BarrierResult::timed_out);
+  reader.leave();
+  CHECK(source.wait_for_readers(1, long_ago) == BarrierResult::reached);
+}
+
 TEST_CASE("shared_ring: a reader sleeps on the bell of the producers, a stage also on that of each stage before it") {
   SharedTestRing<Element> ring(8);
   auto first = ring.reader(0);

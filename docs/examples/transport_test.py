@@ -95,8 +95,8 @@ def epoll_reader(scene):
 
 CASES = {
     case.__name__: case
-    for case in (ticks, ticks_1p3c, typed_messages, flatbuffers_in_place, big_frames_zero_copy, restart_and_resume,
-                 epoll_reader)
+    for case in (ticks, ticks_1p3c, followers, typed_messages, flatbuffers_in_place, big_frames_zero_copy,
+                 restart_and_resume, epoll_reader)
 }
 
 

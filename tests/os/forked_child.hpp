@@ -5,11 +5,14 @@
 
 #include "ringfleet/base/clock.hpp"
 #include "ringfleet/base/error.hpp"
+#include "ringfleet/base/poison.hpp"
 #include "ringfleet/os/child_process.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <initializer_list>
 #include <string>
@@ -30,9 +33,39 @@ inline os::ExitStatus wait_for_child(pid_t pid) {
   return {.signalled = false, .code = WEXITSTATUS(status)};
 }
 
+// As /proc says of a process or a thread: 'S' while it sleeps in the kernel. 0 where it is gone.
+inline char state_of(const std::string& task) {
+  std::ifstream stat(task + "/stat");
+  std::string line;
+  std::getline(stat, line);
+  const auto name_end = line.rfind(')');
+  return name_end == std::string::npos || line.size() < name_end + 3 ? '\0' : line[name_end + 2];
+}
+
+// AddressSanitizer's allocator does not come through a fork in the middle of another thread's allocation: the child
+// would wait for that thread, which it does not have. So the others, which have events to wait for, sleep first. One
+// that never does is not waited for.
+inline void await_sleep_of_other_threads() {
+  constexpr int looks_max = 1'000;
+  const auto own = std::to_string(::gettid());
+  const auto is_asleep = [&](const std::filesystem::directory_entry& task) {
+    return task.path().filename() == own || state_of(task.path()) == 'S';
+  };
+  for (int look = 0; look < looks_max; ++look) {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    if (std::all_of(begin(tasks), end(tasks), is_asleep)) {
+      return;
+    }
+    ::sched_yield();
+  }
+}
+
 // The function returns the exit code; an exception that leaves it is exit code 99.
 template <typename Function>
 pid_t fork_child(Function function) {
+  if constexpr (can_poison) {
+    await_sleep_of_other_threads();
+  }
   const pid_t pid = ::fork();
   if (pid != 0) {
     return pid;
@@ -57,14 +90,11 @@ os::ExitStatus in_forked_child(Function function) {
 inline bool is_asleep_soon(pid_t pid) {
   const auto deadline = monotonic_now() + 60'000'000'000;
   while (monotonic_now() < deadline) {
-    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-    std::string line;
-    std::getline(stat, line);
-    const auto name_end = line.rfind(')');
-    if (name_end == std::string::npos || line.size() < name_end + 3 || line[name_end + 2] == 'Z') {
+    const char state = state_of("/proc/" + std::to_string(pid));
+    if (state == '\0' || state == 'Z') {
       return false;
     }
-    if (line[name_end + 2] == 'S') {
+    if (state == 'S') {
       return true;
     }
     ::sched_yield();

@@ -146,6 +146,28 @@ TEST_CASE("shared_ring: who took the line of a reader that held producers up is 
   CHECK(producer.sequencer().blocker(1)->incarnation == next.incarnation());
 }
 
+TEST_CASE("shared_ring: whether a claim still holds a producer up is seen at that claim, however far the others are") {
+  Ring ring(8);
+  auto slow = ring.producer();
+  auto held_up = SharedProducer<std::uint64_t, InterruptedAtomics>::join(ring.memory(), 7, nobody_is_dead, parks);
+  std::uint64_t open = 0;
+  CHECK_FALSE(held_up->sequencer().is_blocking({.line = {}, .position = 0})); // nobody has claimed
+  REQUIRE(slow.try_claim(1, open) == ClaimResult::claimed);
+  while (held_up->try_push(0) == ClaimResult::claimed) {
+  }
+  const auto blocker = held_up->sequencer().blocker(1);
+  REQUIRE(blocker);
+  CHECK(held_up->sequencer().is_blocking(*blocker));
+  slow.publish(open, 1);
+  for (std::uint64_t i = 0; i < 8'000; ++i) {
+    REQUIRE(slow.try_push(i) == ClaimResult::claimed);
+  }
+  InterruptedAtomics::before_access(10, [] {});
+  CHECK_FALSE(held_up->sequencer().is_blocking(*blocker));
+  CHECK(InterruptedAtomics::left() == 1);
+  InterruptedAtomics::forget();
+}
+
 TEST_CASE("shared_ring: a count of owners that no producer writes is not believed") {
   Ring ring(8);
   auto producer = ring.producer();

@@ -106,8 +106,10 @@ public:
   }
   [[nodiscard]] bool is_blocking(const Blocker& blocker) const noexcept {
     if (!blocker.line) {
-      const auto claim = next_claim<A>(lines_, blocker.position, latest_claim<A>(lines_));
-      return claim.begin == blocker.position && claim.fate == Fate::claimed;
+      // No walk: by now the latest claim may be any number of laps ahead. The latest one may not be described yet.
+      const auto latest = latest_claim<A>(lines_);
+      const auto fate = look_at<A>(lines_, blocker.position).fate;
+      return fate == Fate::claimed || (fate == Fate::none && latest.begin == blocker.position && latest.length != 0);
     }
     const auto gate = gate_of(*blocker.line);
     return gate != no_reader && is_before(gate, blocker.position) &&

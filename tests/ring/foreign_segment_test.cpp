@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <string>
 
 #include <doctest/doctest.h>
 
@@ -109,4 +111,61 @@ TEST_CASE("ring space: under a name in shared memory, which only we give, what i
   spec.existing = Existing::replace;
   const auto owner = RingSpace::create(spec);
   CHECK(RingSpace::attach(scratch.place(), ticks()).owner().generation == 1);
+}
+
+TEST_CASE(
+    "ring space: what lies where a ring has its members or its arena, and is no such thing, is refused by name and "
+    "stays") {
+  for (const auto backing : {memory::Backing::shm, memory::Backing::file}) {
+    for (const char* part : {"members", "arena"}) {
+      CAPTURE(part);
+      const ScratchRing scratch(backing);
+      const auto path = scratch.place().path(part);
+      const auto foreign =
+          memory::Segment::create_file(path, {.kind = memory::SegmentKind::counters, .body_bytes = page_bytes});
+      const auto refused = [&](const std::function<void()>& action) {
+        try {
+          action();
+        } catch (const Error& error) {
+          CHECK(error.code() == ErrorCode::wrong_state);
+          const std::string text = error.what();
+          CHECK_MESSAGE(text.find(path + "' is a segment of kind counters, expected a segment of kind " + part) !=
+                            std::string::npos,
+                        text);
+          return os::is_there(path);
+        }
+        return false;
+      };
+      for (const auto existing : {Existing::continue_it, Existing::replace}) {
+        auto spec = ticks_at(scratch.place());
+        spec.existing = existing;
+        CHECK(refused([&] { (void)RingSpace::create(spec); }));
+      }
+      // Nor is a ring beside it taken away in part: its readers are not told of an end that does not come.
+      REQUIRE(::unlink(path.c_str()) == 0);
+      {
+        const auto owner = RingSpace::create(ticks_at(scratch.place()));
+      }
+      const auto reader = RingSpace::attach(scratch.place(), ticks());
+      if (os::is_there(path)) {
+        REQUIRE(::unlink(path.c_str()) == 0);
+      }
+      const auto again =
+          memory::Segment::create_file(path, {.kind = memory::SegmentKind::counters, .body_bytes = page_bytes});
+      CHECK(refused([&] { remove_ring(scratch.place()); }));
+      auto spec = ticks_at(scratch.place());
+      spec.existing = Existing::replace;
+      CHECK(refused([&] { (void)RingSpace::create(spec); }));
+      CHECK(os::is_there(scratch.place().path()));
+      CHECK(reader.owner().state != OwnerState::replaced);
+    }
+  }
+}
+
+TEST_CASE("ring space: among files, what is no segment and lies where a ring has its members is refused and stays") {
+  const ScratchRing scratch(memory::Backing::file);
+  const auto path = scratch.place().path("members");
+  const auto letter = os::create_file(path, 100);
+  CHECK(error_of([&] { (void)RingSpace::create(ticks_at(scratch.place())); }) == ErrorCode::wrong_state);
+  CHECK(os::is_there(path));
 }

@@ -45,42 +45,13 @@ os::Descriptor open_for_looking(const std::string& path) {
   return file;
 }
 
-// What a segment of ours says that it is, however short it is or wrong otherwise; empty: it is none, or cannot be read.
-std::optional<memory::SegmentKind> stated_kind(const std::string& path) {
-  struct {
-    std::uint64_t magic = 0;
-    std::uint32_t layout_version = 0;
-    std::uint32_t kind = 0;
-  } beginning;
-  static_assert(sizeof(beginning) == offsetof(memory::SegmentHeader, body_bytes));
-  try {
-    const auto file = open_for_looking(path);
-    os::read_at(file.get(), std::as_writable_bytes(std::span(&beginning, 1)), 0, path);
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-  return beginning.magic == memory::segment_magic ? std::optional(memory::SegmentKind{beginning.kind}) : std::nullopt;
-}
-
-memory::SegmentKind kind_of_part(std::string_view part) {
-  return part == detail::members_part ? memory::SegmentKind::members
-         : part == detail::arena_part ? memory::SegmentKind::arena
-                                      : memory::SegmentKind::ring;
-}
-
-// A segment of another kind is somebody else's, wherever it lies. Otherwise the name is ours alone in shared memory;
-// among a user's files the content has to say so as well. What nobody has finished has a name that only we give, and
-// goes with its dead maker whatever it was to become.
+// What nobody has finished has a name that only we give, and goes with its dead maker whatever it was to become.
 bool is_ours(Backing backing, const memory::FileName& name, const std::string& path) {
-  if (name.unfinished) {
-    return true;
-  }
-  const auto kind = stated_kind(path);
-  return kind ? *kind == kind_of_part(name.part) : backing == Backing::shm;
+  return name.unfinished || detail::is_part(backing, name.part, path);
 }
 // Somebody else's segment has the name of the ring; then what else has that name is not ours to remove either.
 bool is_foreign(const Place& place) {
-  const auto kind = stated_kind(place.path());
+  const auto kind = detail::stated_kind(place.path());
   return kind && *kind != memory::SegmentKind::ring;
 }
 

@@ -1,6 +1,7 @@
 // A client of a route, a scheduler and a runner that are the test's own: what two threads of it do at the same moment,
 // one inside the other, and what it does with replies that no runner of ours writes.
 
+#include "ringfleet/base/limits.hpp"
 #include "ringfleet/call/handshake.hpp"
 #include "ringfleet/call/lane_segment.hpp"
 #include "ringfleet/call/method_id.hpp"
@@ -10,8 +11,10 @@
 
 #include <array>
 #include <chrono>
+#include <fstream>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,16 +37,25 @@ memory::Segment epoch_segment() {
 // Runner 3 serves the module "m" over lane 1, which has one slot.
 class OneSlot {
 public:
-  OneSlot() : client_(routed(), epoch_segment(), control()) {
+  // The client has been offered lanes to runners of so many other versions before.
+  explicit OneSlot(std::size_t versions_before = 0) : client_(routed(), epoch_segment(), control()) {
     LaneOffer offer;
-    offer.lane = 1;
-    offer.runner = 3;
+    offer.runner = runner;
     offer.module = number;
     offer.shape = shape;
     offer.spin = true;
-    offer.facts = facts();
-    requests_ = memory::create_anonymous_segment(
-        "requests", call::lane_segment_spec(memory::SegmentKind::requests, shape, offer.runner));
+    const auto requests = [&] {
+      return memory::create_anonymous_segment(
+          "requests", call::lane_segment_spec(memory::SegmentKind::requests, shape, offer.runner));
+    };
+    for (offer.lane = 2; offer.lane < 2 + versions_before; ++offer.lane) {
+      offer.facts = facts("0." + std::to_string(offer.lane));
+      client_.lane_offered(offer, requests());
+      client_.lane_refused(offer.lane);
+    }
+    offer.lane = 1;
+    offer.facts = facts("1.0");
+    requests_ = requests();
     auto replies = memory::create_anonymous_segment(
         "replies", call::lane_segment_spec(memory::SegmentKind::replies, shape, offer.runner));
     client_.lane_offered(offer, requests_.duplicate());
@@ -68,22 +80,25 @@ public:
     reinterpret_cast<call::ReplyHeader*>(reply)->payload_bytes = bytes;
     server_->finish(0);
   }
+  [[nodiscard]] ClientCore& client() { return client_; }
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+
+  static constexpr std::uint64_t runner = 3;
 
 private:
   static constexpr call::LaneShape shape{1, 64, 1};
 
   static memory::Segment routed() {
     auto segment = route_segment();
-    const std::array modules{RouteModule{number, 0, Service::serving, {3}}};
+    const std::array modules{RouteModule{number, 0, Service::serving, {runner}}};
     RouteWriter<>(*reinterpret_cast<RouteLayout*>(segment.writable_body().data())).publish(modules);
     return segment;
   }
-  static std::string facts() {
+  static std::string facts(std::string version) {
     call::ModuleDescription module;
     module.abi = 2;
     module.id = "m";
-    module.version = "1.0";
+    module.version = std::move(version);
     module.methods = {{.name = "again", .id = call::method_id("again"), .idempotent = true, .description = {}}};
     return call::encode(module);
   }
@@ -102,7 +117,52 @@ private:
   ClientCore client_;
 };
 
+std::size_t mappings_of(std::string_view label) {
+  std::ifstream maps("/proc/self/maps");
+  std::size_t count = 0;
+  for (std::string line; std::getline(maps, line);) {
+    count += line.find(label) != std::string::npos;
+  }
+  return count;
+}
+
 } // namespace
+
+TEST_CASE("client: the lane of a dead runner goes with the last reply that lies in it, without further news") {
+  OneSlot lane;
+  auto call = lane.start();
+  lane.serve(0);
+  Reply reply = call.get();
+  REQUIRE(reply.ok());
+  ClientCore& client = lane.client();
+  CHECK(client.next_look() == never);
+  const auto mappings = mappings_of("memfd:requests");
+  client.runner_died(OneSlot::runner, "killed");
+  Nanoseconds pause{};
+  for (int look = 0; look < 20; ++look) {
+    const MonotonicNs next = client.next_look();
+    REQUIRE(next != never);
+    client.look_again(next - 1); // not yet
+    CHECK(client.next_look() == next);
+    client.look_again(next);
+    pause = Nanoseconds(static_cast<std::int64_t>(client.next_look() - next));
+  }
+  CHECK(pause == std::chrono::seconds(1)); // by and by more rarely
+  CHECK(mappings_of("memfd:requests") == mappings);
+  reply.release();
+  client.look_again(client.next_look());
+  CHECK(client.next_look() == never);
+  CHECK(mappings_of("memfd:requests") == mappings - 1);
+}
+
+TEST_CASE("client: the names of versions that it keeps are bounded; those it has no room for are unknown") {
+  for (const bool full : {false, true}) {
+    OneSlot lane(limits::client_versions_max - (full ? 0 : 1));
+    auto call = lane.start();
+    lane.serve(0);
+    CHECK(call.get().version() == (full ? "unknown" : "1.0"));
+  }
+}
 
 TEST_CASE("client: an impossible reply that a full lane has moved aside ends its own call, not the one in its slot") {
   OneSlot lane;

@@ -215,3 +215,29 @@ TEST_CASE("watcher: stops with watches pending") {
   child.reap();
   CHECK_FALSE(called);
 }
+
+TEST_CASE("watcher: reminds once when the time has come, of the latest wish only") {
+  Obituary obituary;
+  Watcher watcher(obituary);
+  os::EventCounter begin;
+  std::promise<MonotonicNs> reminded;
+  std::atomic<int> calls = 0;
+  MonotonicNs wished = 0;
+  watcher.watch(begin.fd(), [&](Watcher::Readiness) {
+    begin.drain();
+    watcher.remind(monotonic_now(), [&] { calls += 100; }); // another wish takes its place
+    wished = deadline_after(monotonic_now(), 20ms);
+    watcher.remind(wished, [&] {
+      ++calls;
+      watcher.remind(monotonic_now(), [&] { // a reminder may wish for the next one
+        ++calls;
+        reminded.set_value(monotonic_now());
+      });
+    });
+  });
+  begin.signal();
+  auto told = reminded.get_future();
+  REQUIRE(told.wait_for(patience) == std::future_status::ready);
+  CHECK(told.get() >= wished);
+  CHECK(calls == 2);
+}

@@ -50,6 +50,7 @@ inline constexpr std::uint32_t instances_max = 256;
 inline constexpr std::uint32_t runners_max = 1'024;
 inline constexpr std::uint32_t clients_max = 256;
 inline constexpr std::uint32_t methods_max = 1'024;
+inline constexpr std::size_t client_versions_max = 1'024; // names that a client keeps; a module may invent them
 inline constexpr std::size_t name_bytes_max =
     63; // fleet, module and method names; also fits a sun_path below a runtime directory
 // A ring. A parked producer waits for the bells of its readers, its obituary and its stop word at once.

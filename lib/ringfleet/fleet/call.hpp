@@ -59,7 +59,8 @@ public:
   [[nodiscard]] std::string error() const;
   // Serial of the runner that answered or died; 0 when none was reached.
   [[nodiscard]] std::uint64_t runner() const noexcept { return runner_; }
-  // Version of the module that answered; empty when none did. Valid as long as the Fleet or Client.
+  // Version of the module that answered; empty when none did. Valid as long as the Fleet or Client, which keeps the
+  // names of the first 1024 different versions that it meets for that; every further one is "unknown" here.
   [[nodiscard]] std::string_view version() const noexcept { return version_; }
   // How often the call was moved to another runner before it was answered (redelivery of a queued call, retry of an
   // idempotent one).

@@ -29,6 +29,7 @@ struct Watcher::State {
   std::shared_ptr<Watch> begin(WatchId id);
   void end();
   void run();
+  void remind_in_time();
 
   static constexpr std::uint64_t stop_token = 0;
 
@@ -40,6 +41,9 @@ struct Watcher::State {
   std::map<WatchId, std::shared_ptr<Watch>> watches;
   WatchId latest_id = 0;
   WatchId running_id = 0;
+  // Of its own thread only.
+  MonotonicNs remind_at = never;
+  std::function<void()> reminder;
   std::thread thread;
 };
 
@@ -77,7 +81,7 @@ void Watcher::State::end() {
 
 void Watcher::State::run() {
   while (true) {
-    for (const auto& event : poller.wait(never)) {
+    for (const auto& event : poller.wait(remind_at)) {
       if (event.token == stop_token) {
         return;
       }
@@ -93,7 +97,17 @@ void Watcher::State::run() {
       }
       end();
     }
+    remind_in_time();
   }
+}
+
+void Watcher::State::remind_in_time() {
+  if (remind_at == never || monotonic_now() < remind_at) {
+    return;
+  }
+  remind_at = never;
+  const auto callback = std::exchange(reminder, nullptr); // it may wish for the next one
+  callback();
 }
 
 Watcher::Watcher(Obituary& obituary) : state_(std::make_unique<State>(obituary)) {
@@ -131,6 +145,12 @@ Watcher::WatchId Watcher::watch_death(const os::Descriptor& pidfd, DeathCallback
   watch->fd = watch->pidfd.get();
   watch->death = std::move(callback);
   return state_->add(std::move(watch));
+}
+
+void Watcher::remind(MonotonicNs at, std::function<void()> callback) {
+  RINGFLEET_ASSERT(std::this_thread::get_id() == state_->thread.get_id(), "a watcher is told by its callbacks when");
+  state_->remind_at = at;
+  state_->reminder = std::move(callback);
 }
 
 void Watcher::unwatch(WatchId id) {

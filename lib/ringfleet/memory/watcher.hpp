@@ -3,6 +3,7 @@
 // One thread that waits for descriptors, above all for the deaths of peers, and calls back. Callbacks run on that
 // thread, one at a time; they must not throw and should be short, because all the others wait.
 
+#include "ringfleet/base/clock.hpp"
 #include "ringfleet/memory/obituary.hpp"
 #include "ringfleet/os/descriptor.hpp"
 
@@ -36,6 +37,10 @@ public:
   // Any thread. Calls back once when the process is dead (at once if it is already), then announces it on the obituary.
   // The pidfd is duplicated.
   WatchId watch_death(const os::Descriptor& pidfd, DeathCallback callback);
+
+  // From a callback only. Calls back once when `at` has come; takes the place of the wish before, and of `never`
+  // nothing comes.
+  void remind(MonotonicNs at, std::function<void()> callback);
 
   // Any thread. When it returns, the callback is not running and will not run again; called from a callback it does not
   // wait. Do not hold a lock that the callback takes. An id that has fired or was removed, and 0, is not an error.

@@ -82,6 +82,10 @@ public:
   void route_changed();
   // Every runner is as good as dead: the scheduler is gone and takes them along.
   void scheduler_died();
+  // When lanes of dead runners are still in use, the time to look whether they are; else `never`. Changes with the news
+  // above and with look_again(), which does nothing before.
+  [[nodiscard]] MonotonicNs next_look() const noexcept { return look_at_; }
+  void look_again(MonotonicNs now);
 
   [[nodiscard]] bool inside_before(std::uint64_t epoch) const {
     return EpochPage<>(epoch_layout_).inside_before(epoch);
@@ -128,7 +132,9 @@ private:
   void redeliver_loose(LaneEntry& entry);
   void redeliver_waiting();
   bool redeliver(LaneEntry& from, std::uint64_t position);
+  [[nodiscard]] std::string_view version_name(const std::string& version);
   void collect_garbage();
+  [[nodiscard]] bool end_unused_lanes();
   [[nodiscard]] std::uint64_t lines_inside() const;
 
   memory::Segment route_segment_;
@@ -150,7 +156,10 @@ private:
   std::map<std::uint32_t, std::string> method_names_; // for error texts
   policy::RetryBudget retry_budget_;
 
-  std::vector<std::pair<LaneEntry*, std::uint64_t>> waiting_; // loose calls without a lane; control thread only
+  // Of the control thread only.
+  std::vector<std::pair<LaneEntry*, std::uint64_t>> waiting_; // loose calls without a lane
+  MonotonicNs look_at_ = never;
+  Nanoseconds look_pause_{};
 };
 
 } // namespace ringfleet::fleet

@@ -45,8 +45,17 @@ void ClientCore::lane_offered(const LaneOffer& offer, os::Descriptor requests) {
   }
   std::ranges::sort(entry->idempotent);
   const std::lock_guard lock(mutex_);
-  entry->version = *versions_.insert(facts.version).first;
+  entry->version = version_name(facts.version);
   lanes_.emplace(offer.lane, std::move(entry));
+}
+
+// Under the lock. Replies show it as long as this object lives, so none is ever given back.
+std::string_view ClientCore::version_name(const std::string& version) {
+  if (versions_.size() < limits::client_versions_max) {
+    return *versions_.insert(version).first;
+  }
+  const auto known = versions_.find(version);
+  return known == versions_.end() ? std::string_view("unknown") : *known;
 }
 
 void ClientCore::lane_opened(std::uint64_t lane, os::Descriptor replies) {
@@ -289,31 +298,6 @@ void ClientCore::route_changed() {
 void ClientCore::scheduler_died() {
   scheduler_gone_.publish(1);
   news_.announce();
-}
-
-// A lane goes when its runner is gone, no table names it, nobody may still read one that did, and nothing of it is in
-// use. Only the control thread ends lanes, so it may look at them without the lock.
-void ClientCore::collect_garbage() {
-  std::vector<LaneEntry*> gone;
-  {
-    const std::lock_guard lock(mutex_);
-    retired_.sweep(lines_inside());
-    if (!retired_.empty()) {
-      return;
-    }
-    for (auto& [id, entry] : lanes_) {
-      if (entry->retired.peek() != 0) {
-        gone.push_back(entry.get());
-      }
-    }
-  }
-  std::erase_if(gone, [this](LaneEntry* entry) {
-    return entry->in_use() || std::ranges::any_of(waiting_, [entry](const auto& item) { return item.first == entry; });
-  });
-  const std::lock_guard lock(mutex_);
-  for (const LaneEntry* entry : gone) {
-    lanes_.erase(entry->offer.lane);
-  }
 }
 
 } // namespace ringfleet::fleet

@@ -49,7 +49,10 @@ std::string choose_fleet(std::string_view wanted) {
 RemoteScheduler::RemoteScheduler(std::string_view fleet_name, Nanoseconds timeout)
     : name_(choose_fleet(fleet_name)), timeout_(timeout),
       channel_(os::Socket::connect(os::fleet_directory_path(name_) + "/control")), watcher_(obituary_) {
-  socket_watch_ = watcher_.watch(channel_.fd(), [this](memory::Watcher::Readiness) { read(); });
+  socket_watch_ = watcher_.watch(channel_.fd(), [this](memory::Watcher::Readiness) {
+    read();
+    look_again_later();
+  });
 }
 
 RemoteScheduler::~RemoteScheduler() {
@@ -279,8 +282,26 @@ void RemoteScheduler::scheduler_is_gone() {
     core->scheduler_died();
     // The runners go with their scheduler; each death is the kernel's word.
     for (auto& [serial, pidfd] : runners_) {
-      watcher_.watch_death(pidfd, [core, runner = serial] { core->runner_died(runner, "ended with its scheduler"); });
+      watcher_.watch_death(pidfd, [this, core, runner = serial] {
+        core->runner_died(runner, "ended with its scheduler");
+        look_again_later();
+      });
     }
+  }
+}
+
+// The lanes of dead runners that are in use now go when they are not, whether there is news or not.
+void RemoteScheduler::look_again_later() {
+  ClientCore* core = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    core = core_.get();
+  }
+  if (core != nullptr) {
+    watcher_.remind(core->next_look(), [this, core] {
+      core->look_again(monotonic_now());
+      look_again_later();
+    });
   }
 }
 
@@ -352,6 +373,8 @@ void RemoteScheduler::handle(call::ControlMessage& message) {
   case ControlType::arena_refused: core->arena_refused(message.a); return;
   case ControlType::runner_died:
     runners_.erase(message.a);
+    // Nothing more will be said about the lanes to it that were under way.
+    std::erase_if(offers_, [&](const auto& item) { return item.second.runner == message.a; });
     core->runner_died(message.a, message.text);
     return;
   case ControlType::lane_retired:

@@ -49,6 +49,7 @@ private:
   void handle(call::ControlMessage& message);
   void refuse(const call::ControlMessage& message);
   void scheduler_is_gone();
+  void look_again_later();
   [[nodiscard]] Error gone() const;
 
   std::string name_;

@@ -9,6 +9,7 @@
 #include "ringfleet/os/runtime_directory.hpp"
 #include "ringfleet/os/thread.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <future>
 #include <utility>
@@ -169,9 +170,10 @@ void Scheduler::start(Topology topology) {
 }
 
 void Scheduler::run() {
-  loop_.run([this] { return supervisor_->next_deadline(); },
+  loop_.run([this] { return std::min(supervisor_->next_deadline(), core_->next_look()); },
             [this](MonotonicNs now) {
               supervisor_->on_time(now);
+              core_->look_again(now);
               write_counters();
             });
 }

@@ -80,7 +80,7 @@ private:
   }
   // The same at so many looks, between which both control threads have done something.
   LiveAllocations at_rest() {
-    constexpr int looks = 50;
+    constexpr int looks = 10;
     LiveAllocations seen = live_allocations();
     for (int same = 0; same < looks; ++same) {
       settle();

@@ -47,10 +47,13 @@ void LaneArenas::ring() noexcept {
   os::futex_wake(bell_, os::wake_all, false);
 }
 
-void LaneArenas::map_own(std::uint32_t number, os::Descriptor arena) {
+void LaneArenas::map_own(std::uint32_t number, std::uint32_t next, os::Descriptor arena) {
   if (number < 1 || number > limits::arenas_per_side_max) {
     throw Error(ErrorCode::bad_message, fmt::format("arena {} of lane {}: arenas are numbered from 1 to {}", number,
                                                     lane_, limits::arenas_per_side_max));
+  }
+  if (number < next) {
+    throw Error(ErrorCode::bad_message, fmt::format("arena {} of lane {} is in use", number, lane_));
   }
   auto segment = memory::Segment::attach_writer(std::move(arena), expected_arena, "own arena");
   segment.close_descriptor();

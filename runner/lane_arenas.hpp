@@ -31,8 +31,9 @@ public:
     return lane.next_arena_number() != next;
   }
 
-  // Control thread. Throw Error.
-  void map_own(std::uint32_t number, os::Descriptor arena);
+  // Control thread. Throw Error. `next`: the number of the first arena that is not in use yet; one that is keeps its
+  // memory.
+  void map_own(std::uint32_t number, std::uint32_t next, os::Descriptor arena);
   [[nodiscard]] std::span<std::byte> own(std::uint32_t number);
   [[nodiscard]] std::span<const std::byte> map_other(os::Descriptor arena);
   // An own arena has come into use, or will not come.

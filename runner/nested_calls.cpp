@@ -209,7 +209,7 @@ void NestedCalls::handle_arena(NestedLane& lane, ControlMessage& message) {
       throw Error(ErrorCode::bad_message, fmt::format("arena {} without a descriptor", number));
     }
     if (message.type == ControlType::arena_offer) {
-      lane.arenas().map_own(number, std::move(message.descriptors.front()));
+      lane.arenas().map_own(number, lane.caller().next_arena_number(), std::move(message.descriptors.front()));
       send(ControlType::arena_mapped, message.a, number);
     } else if (lane.caller().open_reply_arena(number,
                                               lane.arenas().map_other(std::move(message.descriptors.front())))) {

@@ -36,7 +36,7 @@ void RunnerLane::open(os::Descriptor requests) {
 }
 
 void RunnerLane::map_reply_arena(std::uint32_t number, os::Descriptor arena) {
-  arenas_.map_own(number, std::move(arena));
+  arenas_.map_own(number, is_open() ? server_->next_arena_number() : 1, std::move(arena));
 }
 
 void RunnerLane::use_reply_arena(std::uint32_t number) {

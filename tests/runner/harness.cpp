@@ -139,6 +139,9 @@ void RunnerProcess::serve_arena(ControlMessage& message) {
   }
   const auto number = static_cast<std::uint32_t>(message.b);
   auto node = lane.offered_.extract(number);
+  if (node.empty()) {
+    return; // not offered by us
+  }
   memory::seal_segment(node.mapped(), "arena");
   lane.arenas_.push_back(memory::Segment::attach_reader(
       std::move(node.mapped()), expectation_of(spec_of(memory::SegmentKind::arena, 1, 0)), "arena"));

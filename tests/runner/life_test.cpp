@@ -2,6 +2,9 @@
 
 #include "harness.hpp"
 
+#include <array>
+#include <string>
+
 #include <doctest/doctest.h>
 
 using namespace ringfleet;
@@ -110,6 +113,20 @@ TEST_CASE("lanes: an offer that is nonsense is reported and changes nothing else
   runner.send(ControlType::lane_open, 78);
   CHECK(runner.expect(ControlType::violation).a == 78);
   CHECK(lane->call("echo", "unharmed").text() == "unharmed");
+}
+
+TEST_CASE("lanes: an arena that is in use is not taken again, and replies go on in it") { // fault 36
+  RunnerProcess runner;
+  REQUIRE(runner.load(shipped_module("echo")).type == ControlType::loaded);
+  const auto lane = runner.open_lane();
+  const std::string large(10'000, 'e');
+  REQUIRE(lane->call("echo", large).text() == large);
+  const auto other = memory::create_anonymous_segment(
+      "another arena", {.kind = memory::SegmentKind::arena, .body_bytes = limits::arena_bytes_first});
+  const std::array descriptors{other.get()};
+  runner.send(ControlType::arena_offer, lane->id(), 1, {}, descriptors);
+  CHECK(runner.expect(ControlType::violation).text.find("arena 1 of lane 1 is in use") != std::string::npos);
+  CHECK(lane->call("echo", large).text() == large);
 }
 
 TEST_CASE("logs: stdout, stderr and the log service all arrive") { // F36

@@ -20,6 +20,10 @@ def frame_reader_kills(scenario):
                  arguments=(scenario,))
 
 
+def loan_kills(scenario):
+    return Proof("tests/kill/stepkill_loan", ("loan_stepkill.cpp", *stepkill), is_doctest=False, arguments=(scenario,))
+
+
 frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
 shared_frame_kills = Proof("tests/kill/stepkill_shared_frame", ("shared_frame_stepkill.cpp", *stepkill), is_doctest=False)
 call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
@@ -204,6 +208,17 @@ KILLED = [
            "    push({next_, cursor, State::given_up});\n    state_lent();",
            Proof("tests/kill/stepkill_shared_loan", ("shared_loan_stepkill.cpp", *stepkill), is_doctest=False,
                  arguments=("too early, 100 bytes, 12 unread, 2 dead",))),
+    # The arena of a ring's only writer.
+    Mutant("kill.lent_before_it_came_back", "value", "frame/loan_arena.hpp",
+           "    return begin + bytes - returned_ <= memory_.size()", "    return begin + bytes - returned_ <= memory_.size() + bytes",
+           loan_kills("be refused by a full")),
+    Mutant("kill.floor_of_the_first_loan_only", "value", "frame/loan_arena.hpp",
+           "    A::store_release(lines_.floor, loans_[(first_ticket_ + number - 1) & (loans_.size() - 1)].end);",
+           "    A::store_release(lines_.floor, loans_[first_ticket_ & (loans_.size() - 1)].end);",
+           loan_kills("lend when all has come back")),
+    Mutant("kill.end_of_the_arena_not_left_out", "value", "frame/loan_arena.hpp",
+           "    return bytes > left ? next_ + left : next_;", "    return bytes > left ? next_ + bytes - left : next_;",
+           loan_kills("lend around the end")),
     # Readers of frames.
     Mutant("kill.padding_keeps_its_message", "help", "frame/frame_reader.hpp",
            "    skip_padding();\n", "", frame_reader_kills("fragments one by one, of many")),

@@ -29,7 +29,6 @@ Error too_long(std::size_t bytes) {
 
 } // namespace
 
-// One process on the control socket. It becomes a client of the fleet with its hello; without one it can only ask.
 void check_release(std::string_view theirs) {
   if (theirs != version) {
     throw Error(ErrorCode::version_mismatch,
@@ -38,6 +37,7 @@ void check_release(std::string_view theirs) {
   }
 }
 
+// One process on the control socket. It becomes a client of the fleet with its hello; without one it can only ask.
 class ControlServer::Connection final : public ChannelLink {
 public:
   Connection(std::uint64_t id, os::Socket socket, ControlServer& server)

@@ -9,11 +9,15 @@
 namespace {
 
 thread_local std::uint64_t count = 0;
+thread_local void (*before)() = nullptr;
 std::atomic<std::int64_t> live_count = 0;
 std::atomic<std::int64_t> live_bytes = 0;
 
 void* allocate(std::size_t bytes, std::size_t alignment) {
   ++count;
+  if (before != nullptr) {
+    before();
+  }
   const auto rounded = (bytes + alignment - 1) / alignment * alignment;
   if (void* memory = std::aligned_alloc(alignment, rounded != 0 ? rounded : alignment)) {
     live_count.fetch_add(1, std::memory_order_relaxed);
@@ -39,6 +43,10 @@ std::uint64_t allocations() noexcept {
 }
 LiveAllocations live_allocations() noexcept {
   return {live_count.load(std::memory_order_relaxed), live_bytes.load(std::memory_order_relaxed)};
+}
+
+void before_each_allocation(void (*act)()) noexcept {
+  before = act;
 }
 
 } // namespace ringfleet::test

@@ -10,6 +10,8 @@ shapes = Proof("tests/ring/ring_space_test", ("attach_test.cpp",), ("ring/detail
 descriptors = Proof("tests/ring/ring_space_test", ("attach_test.cpp",), ("ring/ring_space_attach.cpp",))
 named = Proof("tests/ring/ring_space_test", ("attach_test.cpp",), ("memory/segment.cpp",))
 raw_codec = Proof("tests/codec/codec_test", ("../allocations.cpp", "raw_test.cpp"))
+scans = Proof("tests/ring/ring_space_test", ("members_scan_test.cpp", "../allocations.cpp"), ("ring/members.cpp",))
+rooms = Proof("tests/ring/shared_ring_test", ("shared_interrupted_test.cpp",))
 messages = Proof("tests/call/call_lane_test", ("control_message_test.cpp",), ("call/control_message.cpp",))
 
 UNCHECKED = [
@@ -46,6 +48,21 @@ UNCHECKED = [
            "  if (facts.unit_bytes != expected.unit_bytes) {", "  if (false) {", shapes),
     Mutant("attach.descriptors_not_counted", "check", "ring/ring_space_attach.cpp",
            "  if (descriptors.size() < 2 || descriptors.size() > 3) {", "  if (false) {", descriptors),
+
+    # Whether an unfinished claim of many producers is still in the way.
+    Mutant("room.undescribed_claim_holds_nobody_up", "check", "ring/shared_room.hpp",
+           "      return fate == Fate::claimed || (fate == Fate::none && latest.begin == blocker.position && latest.length != 0);",
+           "      (void)latest;\n      return fate == Fate::claimed;", rooms),
+    Mutant("room.described_claim_holds_nobody_up", "check", "ring/shared_room.hpp",
+           "      return fate == Fate::claimed || (fate == Fate::none &&", "      return (fate == Fate::none &&", rooms),
+    Mutant("room.claim_of_nobody_holds_up", "check", "ring/shared_room.hpp",
+           " && latest.length != 0);", ");", rooms),
+    Mutant("room.every_place_without_a_claim_holds_up", "check", "ring/shared_room.hpp",
+           "fate == Fate::none && latest.begin == blocker.position && ", "fate == Fate::none && ", rooms),
+
+    Mutant("members.line_that_never_rests_holds_the_scan", "check", "ring/members.cpp",
+           "  for (int tries = 0; tries < tries_max; ++tries) {", "  for (int tries = 0; tries < tries_max || true; ++tries) {",
+           scans),
 
     # Messages.
     Mutant("codec.raw_length_not_checked", "check", "codec/raw.hpp",

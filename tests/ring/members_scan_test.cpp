@@ -1,5 +1,6 @@
 // What a producer finds when it looks at who has joined, again and again; and what watches find where many produce.
 
+#include "../allocations.hpp"
 #include "damaged_ring.hpp"
 
 #include "ringfleet/ring/member_protocol.hpp"
@@ -140,6 +141,35 @@ TEST_CASE("members: one that died while it was joining is cleared without an obi
   owning.members.scan();
   CHECK(owning.members.take_obituaries().empty());
   CHECK(owning.members.list().empty());
+}
+
+TEST_CASE("members: a line on which another dead one appears whenever one was cleared does not hold the scan") { // T11
+  Owning owning(ticks_at(memory::Place::heap()));
+  auto kept = Membership::join(owning.space, {.id = std::string(47, 'x')}, soon());
+  owning.members.scan();
+  const auto table = owning.space.members();
+  // An id of that length is copied to the heap, with each look at the line.
+  static std::uint64_t* word;
+  static std::uint32_t appeared;
+  static constexpr std::uint32_t many = 100;
+  word = &table.lines[kept.line()].word;
+  appeared = 0;
+  kept.leave_and_keep(0, soon());
+  table.joins->publish(table.joins->observe() + 1);
+  Atomics::store_release(*word, MemberWord{MemberState::joined, {.pid = 0}, 1}.pack());
+  ringfleet::test::before_each_allocation([] {
+    if (appeared < many && !MemberWord::unpack(Atomics::load_acquire(*word)).has_actor()) {
+      ++appeared;
+      Atomics::store_release(*word, MemberWord{MemberState::joined, {.pid = 0}, appeared + 1}.pack());
+    }
+  });
+  owning.members.scan();
+  ringfleet::test::before_each_allocation(nullptr);
+  CHECK(appeared > 0);
+  CHECK(appeared < many);
+  owning.members.scan(); // it looks again, and nobody appears any more
+  CHECK(MemberWord::unpack(Atomics::load_acquire(*word)).state == MemberState::kept);
+  CHECK(owning.members.count_readers() == 0);
 }
 
 TEST_CASE("members: somebody who stands still while joining is named to whoever wants the same id") {

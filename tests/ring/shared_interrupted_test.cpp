@@ -146,6 +146,25 @@ TEST_CASE("shared_ring: who took the line of a reader that held producers up is 
   CHECK(producer.sequencer().blocker(1)->incarnation == next.incarnation());
 }
 
+TEST_CASE("shared_ring: the latest claim holds producers up though nobody has described it, and no other place does") {
+  Ring ring(8);
+  auto slow = ring.producer();
+  auto held_up = ring.producer();
+  const auto is_blocking = [&](std::uint64_t position) {
+    return held_up.sequencer().is_blocking({.line = {}, .position = position});
+  };
+  CHECK_FALSE(is_blocking(0)); // nobody has claimed
+  std::uint64_t open = 0;
+  REQUIRE(slow.try_claim(8, open) == ClaimResult::claimed);
+  REQUIRE(look_at(ring.lines(), open).fate == Fate::none); // described by the next claim, for which there is no room
+  const auto blocker = held_up.sequencer().blocker(1);
+  REQUIRE(blocker);
+  CHECK(is_blocking(blocker->position));
+  CHECK_FALSE(is_blocking(4)); // within it
+  slow.publish(open, 8);
+  CHECK_FALSE(is_blocking(blocker->position));
+}
+
 TEST_CASE("shared_ring: whether a claim still holds a producer up is seen at that claim, however far the others are") {
   Ring ring(8);
   auto slow = ring.producer();

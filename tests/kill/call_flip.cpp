@@ -2,10 +2,10 @@
 // under a hostile runner, its announcements after its death, requests under a hostile client. fault 21.
 
 #include "flip.hpp"
+#include "flip_route.hpp"
 #include "ringfleet/call/lane_caller.hpp"
 #include "ringfleet/call/lane_server.hpp"
 #include "ringfleet/call/progress_view.hpp"
-#include "ringfleet/fleet/route.hpp"
 
 #include <array>
 #include <optional>
@@ -169,26 +169,14 @@ public:
 // A client of a scheduler that writes nonsense into the route.
 class Routes final : public Victim {
 public:
-  Routes() {
-    const std::array modules{
-        fleet::RouteModule{.number = 1, .generation = 1, .service = fleet::Service::serving, .runners = {10, 11, 12}}};
-    (void)fleet::RouteWriter<>(route()).publish(modules);
-  }
-  std::vector<Field> fields() override {
-    auto& copies = route().copies;
-    return {route().epoch, copies[0].modules[1], copies[1].modules[1], copies[0].targets[0], copies[1].targets[0]};
-  }
+  std::vector<Field> fields() override { return route_.fields(); }
   std::string read() override {
-    const fleet::RouteReader<> reader(route());
-    if (const auto module = reader.read(1, reader.epoch())) {
-      return module->runners.size() <= fleet::route_targets_max ? "" : "more targets than a route holds";
-    }
-    return {};
+    const auto reader = route_.reader();
+    return AttackedRoute::look_up(reader, reader.epoch());
   }
 
 private:
-  [[nodiscard]] fleet::RouteLayout& route() const { return memory_.at<fleet::RouteLayout>(); }
-  Guarded memory_{sizeof(fleet::RouteLayout)};
+  AttackedRoute route_;
 };
 
 template <class V>

@@ -46,15 +46,6 @@ os::Mapping mapped(const std::string& path, std::size_t bytes) {
   return os::Mapping(file.get(), bytes, os::Access::read_write, path);
 }
 
-template <class Read>
-std::string refused_or(Read&& read) {
-  try {
-    return read();
-  } catch (const Error& error) {
-    return error.operation().empty() ? "a refusal that names nothing" : "";
-  }
-}
-
 class Header final : public Victim {
 public:
   Header() : segment_(memory::Segment::create_file(path_, spec)), file_(mapped(path_, file_bytes)) {}

@@ -3,22 +3,16 @@
 #include "../scale.hpp"
 #include "../seed.hpp"
 #include "intrusion.hpp"
-#include "ringfleet/base/atomics.hpp"
-#include "ringfleet/base/bits.hpp"
-#include "ringfleet/base/cache_line.hpp"
 #include "watchdog.hpp"
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdio>
-#include <new>
 #include <random>
 #include <string_view>
 #include <thread>
 #include <utility>
-
-#include <sys/mman.h>
 
 #include <fmt/format.h>
 
@@ -41,6 +35,9 @@ public:
         make();
         wrong = (this->*run)();
       }
+    }
+    if (wrong.empty()) {
+      wrong = at_allocations();
     }
     return wrong.empty() ? beside() : wrong;
   }
@@ -165,6 +162,40 @@ private:
       return true;
     });
   }
+  std::string at_allocations() {
+    if (attack_.before_each_allocation == nullptr) {
+      return {};
+    }
+    make();
+    begin_round();
+    for (const auto& [index, hostile] : order_) {
+      awaited_field = &fields_[index];
+      awaited_value = hostile;
+      for (std::uint64_t nth = 1;; ++nth) {
+        now_doing(attack_.name, 0);
+        allocations_left = nth;
+        attack_.before_each_allocation([] {
+          if (allocations_left != 0 && --allocations_left == 0) {
+            awaited_field->store(awaited_value);
+          }
+        });
+        auto wrong = victim_->read();
+        attack_.before_each_allocation(nullptr);
+        ++counts_.reads;
+        fields_[index].store(honest_[index]);
+        if (wrong.empty()) {
+          wrong = victim_->others(false);
+        }
+        if (!wrong.empty()) {
+          return fmt::format("field {} becomes {:#x} at allocation {}: {}", index, hostile, nth, wrong);
+        }
+        if (allocations_left != 0) {
+          break; // it makes fewer
+        }
+      }
+    }
+    return {};
+  }
   // Each change is taken back, so that a read now and then gets far.
   std::string beside() {
     if (attack_.reads_beside == 0) {
@@ -200,49 +231,13 @@ private:
   std::unique_ptr<Victim> victim_;
   std::vector<Field> fields_;
   std::vector<std::uint64_t> honest_;
+  // For an act that is a plain function.
+  inline static const Field* awaited_field = nullptr;
+  inline static std::uint64_t awaited_value = 0;
+  inline static std::uint64_t allocations_left = 0;
 };
 
 } // namespace
-
-Guarded::Guarded(std::size_t bytes) {
-  const auto inside = round_up<std::size_t>(bytes, page_bytes);
-  mapped_bytes_ = inside + 2 * page_bytes;
-  void* const mapped = ::mmap(nullptr, mapped_bytes_, PROT_NONE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
-  if (mapped == MAP_FAILED) {
-    throw std::bad_alloc();
-  }
-  mapped_ = static_cast<std::byte*>(mapped);
-  ::mprotect(mapped_ + page_bytes, inside, PROT_READ | PROT_WRITE);
-  bytes_ = {mapped_ + page_bytes + inside - round_up<std::size_t>(bytes, cache_line_bytes), bytes};
-}
-Guarded::~Guarded() {
-  ::munmap(mapped_, mapped_bytes_);
-}
-bool Guarded::holds(std::span<const std::byte> part) const {
-  const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.data());
-  const auto at = reinterpret_cast<std::uintptr_t>(part.data());
-  return at >= begin && at - begin <= bytes_.size() && part.size() <= bytes_.size() - (at - begin);
-}
-
-std::uint64_t Field::load() const {
-  return bytes == 8 ? Atomics::load_relaxed(*static_cast<std::uint64_t*>(word))
-                    : Atomics::load_relaxed(*static_cast<std::uint32_t*>(word));
-}
-void Field::store(std::uint64_t value) const {
-  if (bytes == 8) {
-    Atomics::store_relaxed(*static_cast<std::uint64_t*>(word), value);
-  } else {
-    Atomics::store_relaxed(*static_cast<std::uint32_t*>(word), static_cast<std::uint32_t>(value));
-  }
-}
-
-std::uint64_t touch(std::span<const std::byte> bytes) {
-  std::uint64_t sum = bytes.empty() ? 0 : static_cast<std::uint64_t>(bytes.back());
-  for (std::size_t i = 0; i < bytes.size(); i += cache_line_bytes) {
-    sum = sum * 31 + static_cast<std::uint64_t>(bytes[i]);
-  }
-  return sum;
-}
 
 std::string attack(const Attack& attack, std::uint64_t seed, std::uint64_t instructions_max, AttackCounts& counts) {
   auto wrong = Assault(attack, seed, counts).all(instructions_max);

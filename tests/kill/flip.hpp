@@ -10,6 +10,8 @@
 // every instruction finds another field changed. Each kind goes on until it has had its share of the instructions that
 // an attack may take.
 
+#include "ringfleet/base/error.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -80,7 +82,20 @@ struct Attack {
   bool never_rests = false;
   // Where a read takes too many instructions for that to say much: so many reads beside a thread that never rests.
   std::uint64_t reads_beside = 0;
+  // And then, for each of its allocations, each hostile value of each field appears there, for good: what is read once
+  // more long after its check is a matter of luck otherwise. For programs that link allocations.cpp.
+  void (*before_each_allocation)(void (*act)()) = nullptr;
 };
+
+// What `read()` says; a refusal by name is as good.
+template <class Read>
+[[nodiscard]] std::string refused_or(Read&& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    return error.operation().empty() ? "a refusal that names nothing" : "";
+  }
+}
 
 // A byte of each line, and the last one, so that a page is touched that must not be.
 [[nodiscard]] std::uint64_t touch(std::span<const std::byte> bytes);

@@ -5,11 +5,11 @@
 
 #include "flip.hpp"
 #include "flip_atomics.hpp"
+#include "flip_route.hpp"
 #include "ringfleet/call/caller_lane_impl.hpp"
 #include "ringfleet/call/server_lane_impl.hpp"
 #include "ringfleet/call/server_park_impl.hpp"
 #include "ringfleet/fleet/epoch.hpp"
-#include "ringfleet/fleet/route.hpp"
 
 #include <algorithm>
 #include <array>
@@ -187,23 +187,14 @@ private:
 // A client of a scheduler gone wrong goes into an epoch, picks its runners, and leaves.
 class Entering final : public Victim {
 public:
-  Entering() {
-    const std::array modules{
-        fleet::RouteModule{.number = 1, .generation = 1, .service = fleet::Service::serving, .runners = {10, 11, 12}}};
-    (void)fleet::RouteWriter<>(route()).publish(modules);
-  }
-  std::vector<Field> fields() override {
-    auto& copies = route().copies;
-    return {route().epoch, copies[0].modules[1], copies[1].modules[1], copies[0].targets[0], copies[1].targets[0]};
-  }
+  std::vector<Field> fields() override { return route_.fields(); }
   std::string read() override {
     auto& line = page_.at<fleet::EpochLayout>().lines[limits::epoch_lines - 1];
-    const fleet::RouteReader<> reader(route());
+    const auto reader = route_.reader();
     {
       const fleet::EpochSection<> inside(line, reader);
-      if (const auto module = reader.read(1, inside.epoch());
-          module && module->runners.size() > fleet::route_targets_max) {
-        return "more targets than a route holds";
+      if (auto wrong = AttackedRoute::look_up(reader, inside.epoch()); !wrong.empty()) {
+        return wrong;
       }
       if (line.inside != inside.epoch()) {
         return "a client is in another epoch than it says";
@@ -213,8 +204,7 @@ public:
   }
 
 private:
-  [[nodiscard]] fleet::RouteLayout& route() const { return route_.at<fleet::RouteLayout>(); }
-  Guarded route_{sizeof(fleet::RouteLayout)};
+  AttackedRoute route_;
   Guarded page_{sizeof(fleet::EpochLayout)};
 };
 

@@ -3,9 +3,9 @@
 // produces, and one that attaches, beside a hostile owner. An honest member keeps its line, its place and its name.
 // fault 21.
 
+#include "../allocations.hpp"
 #include "flip.hpp"
 #include "message.hpp"
-#include "ringfleet/base/error.hpp"
 #include "ringfleet/memory/watcher.hpp"
 #include "ringfleet/ring/member_protocol.hpp"
 #include "ringfleet/ring/members.hpp"
@@ -174,15 +174,6 @@ private:
   Members members_{ring_.space, ring_.watcher, std::chrono::seconds(1)};
 };
 
-template <class Read>
-std::string refused_or(Read&& read) {
-  try {
-    return read();
-  } catch (const Error& error) {
-    return error.operation().empty() ? "a refusal that names nothing" : "";
-  }
-}
-
 // Another member comes and goes.
 class Joining final : public Victim {
 public:
@@ -278,6 +269,7 @@ template <class V>
 Attack long_attack_on(std::string name) {
   auto attack = attack_on<V>(std::move(name), 20'000, false);
   attack.reads_beside = 2'000;
+  attack.before_each_allocation = &test::before_each_allocation;
   return attack;
 }
 

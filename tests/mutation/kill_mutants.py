@@ -24,6 +24,11 @@ def loan_kills(scenario):
     return Proof("tests/kill/stepkill_loan", ("loan_stepkill.cpp", *stepkill), is_doctest=False, arguments=(scenario,))
 
 
+def fragment_kills(script):
+    return Proof("tests/kill/stepkill_fragments", ("fragments_stepkill.cpp", *stepkill), is_doctest=False,
+                 arguments=(script,))
+
+
 frame_kills = Proof("tests/kill/stepkill_frame", ("frame_stepkill.cpp", *stepkill), is_doctest=False)
 shared_frame_kills = Proof("tests/kill/stepkill_shared_frame", ("shared_frame_stepkill.cpp", *stepkill), is_doctest=False)
 call_kills = Proof("tests/kill/stepkill_call", ("call_stepkill.cpp", *stepkill), is_doctest=False)
@@ -41,12 +46,13 @@ def deploy_kills(scenario, *linked):
 
 
 counter_kills = Proof("tests/kill/stepkill_counter", ("counter_stepkill.cpp", *stepkill), is_doctest=False)
-flips = ("flip.cpp", "intrusion.cpp", "watchdog.cpp")
+flips = ("flip.cpp", "guarded.cpp", "intrusion.cpp", "watchdog.cpp")
 frame_flips = Proof("tests/kill/flip_frame", ("frame_flip.cpp", *flips), is_doctest=False)
 
 
 def flips_of(side, attack):
-    return Proof(f"tests/kill/flip_{side}", (f"{side}_flip.cpp", *flips), is_doctest=False, arguments=(attack,))
+    allocations = ("../allocations.cpp",) if side == "member" else ()
+    return Proof(f"tests/kill/flip_{side}", (f"{side}_flip.cpp", *allocations, *flips), is_doctest=False, arguments=(attack,))
 
 
 KILLED = [
@@ -229,6 +235,15 @@ KILLED = [
            "      ++result.messages;\n      const ReleaseBuffer",
            "      ++result.messages;\n      (void)release_read();\n      const ReleaseBuffer",
            frame_reader_kills("small ones one by one, of one")),
+    Mutant("kill.fragments_given_back_as_they_come", "swap", "frame/frame_reader.hpp",
+           "    case AssemblyResult::taken: return ReadResult::empty;",
+           "    case AssemblyResult::taken: (void)release_read(); return ReadResult::empty;",
+           fragment_kills("sAAAs!s of 500 bytes, read at once, of one")),
+    Mutant("kill.heir_is_not_told_of_the_last_fragment", "value", "frame/frame_reader.hpp",
+           "    case AssemblyResult::ignored: ++counts_.fragments_lost; return ReadResult::empty;",
+           "    case AssemblyResult::ignored:\n      counts_.fragments_lost += header.form != RecordForm::last || "
+           "counts_.fragments_lost == 0 ? 1 : 0;\n      return ReadResult::empty;",
+           fragment_kills("sA|A!As of 500 bytes, read at once, of one")),
     # Calls whose payloads lie in arenas.
     Mutant("kill.reply_stamped_before_its_block", "swap", "call/lane_server.hpp",
            "    A::store_release(header.stamp, position + 1);\n    A::step(\"lane.replied\");",
@@ -304,6 +319,10 @@ KILLED = [
            "    out.payload = inline_bytes.first(bytes);",
            "    out.payload = inline_bytes.first(A::load_relaxed(header.payload_bytes));",
            flips_of("call", "requests")),
+    Mutant("flip.shape_read_twice", "check", "ring/ring_space_attach.cpp",
+           "    parts->carve(shape);", "    parts->carve(detail::take_shape(parts->ring_segment));",
+           Proof("tests/kill/flip_member", ("member_flip.cpp", "../allocations.cpp", *flips), ("ring/ring_space_attach.cpp",), is_doctest=False,
+                 arguments=("a reader attaches",))),
     Mutant("flip.line_of_another", "check", "ring/member_protocol.hpp",
            "        const bool is_spare = word.state == MemberState::free ||",
            "        const bool is_spare = word.state != MemberState::claiming ||", flips_of("member", "claimed by")),

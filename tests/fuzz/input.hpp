@@ -78,7 +78,8 @@ inline void scribble(std::span<std::byte> memory, Input& input) {
   const auto how = input.take<std::uint8_t>();
   const auto at = std::size_t{input.take<std::uint16_t>()} * ((how & 0x80) != 0 ? 64 : 1);
   const auto word = [&](std::size_t bytes) {
-    return memory.subspan(at % memory.size() / bytes * bytes).first(std::min(bytes, memory.size()));
+    const auto rest = memory.subspan(at % memory.size() / bytes * bytes); // at the end it may be shorter than a word
+    return rest.first(std::min(bytes, rest.size()));
   };
   const auto change = [&](auto value) {
     const auto place = word(sizeof value);

@@ -1,7 +1,7 @@
 // Segments of every kind and whole channels (ring, members, arena), any byte of them changed, cut or extended, sealed
 // or not: refused by name, or what is handed out lies inside and a reader gets along with it.
 
-#include "input.hpp"
+#include "repaired.hpp"
 #include "ringfleet/base/error.hpp"
 #include "ringfleet/frame/frame_reader.hpp"
 #include "ringfleet/memory/segment.hpp"
@@ -11,7 +11,10 @@
 #include "ringfleet/ring/ring_space.hpp"
 #include "ringfleet/ring/shared_reader.hpp"
 
-#include <array>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 using namespace ringfleet;
 using namespace ringfleet::fuzz;
@@ -21,9 +24,7 @@ namespace {
 
 constexpr std::uint64_t fingerprint = 77;
 
-enum What : std::uint8_t { one_segment, one_segment_as_writer, channel, shared_channel, whats };
-// What is put right again after the changes, so that the checks behind a checksum are reached, and how it is sealed.
-enum Flag : std::uint8_t { repair_header = 1, repair_shape = 2, adapt_size = 4, resize = 8, no_seals = 16 };
+enum What : std::uint8_t { one_segment, one_segment_as_writer, channel, shared_channel, of_any_kind, whats };
 
 // The files of a channel as its producer made them.
 std::vector<Bytes> files_of_channel(ring::Producers producers) {
@@ -41,32 +42,6 @@ std::vector<Bytes> files_of_channel(ring::Producers producers) {
     files.push_back(std::move(bytes));
   }
   return files;
-}
-
-std::uint64_t fnv1a(std::span<const std::uint8_t> bytes) {
-  std::uint64_t sum = 0xcbf2'9ce4'8422'2325;
-  for (const auto byte : bytes) {
-    sum = (sum ^ byte) * 0x100'0000'01b3;
-  }
-  return sum;
-}
-
-void repair_checksum(std::span<std::uint8_t> bytes, std::size_t at) {
-  const auto sum = fnv1a(bytes.first(at));
-  std::memcpy(bytes.data() + at, &sum, sizeof sum);
-}
-
-void repair(Bytes& file, std::uint8_t flags) {
-  if ((flags & adapt_size) != 0) {
-    const std::uint64_t body = file.size() - memory::segment_body_offset;
-    std::memcpy(file.data() + offsetof(memory::SegmentHeader, body_bytes), &body, sizeof body);
-  }
-  if ((flags & repair_shape) != 0) {
-    repair_checksum(std::span(file).subspan(memory::segment_body_offset), offsetof(ring::RingShape, checksum));
-  }
-  if ((flags & repair_header) != 0) {
-    repair_checksum(file, offsetof(memory::SegmentHeader, checksum));
-  }
 }
 
 os::Descriptor file_of(const Bytes& bytes, std::uint8_t flags, bool single_writer) {
@@ -90,9 +65,25 @@ void check_refusal(Attach&& attach) {
   }
 }
 
-void attach_one(const Bytes& bytes, std::uint8_t flags, bool as_writer) {
-  const memory::Expectation expected{
-      .kind = memory::SegmentKind::ring, .body_bytes_min = 1, .fingerprint = fingerprint};
+memory::SegmentKind kind_of(std::uint8_t number) {
+  return static_cast<memory::SegmentKind>(1 + number % static_cast<std::uint8_t>(memory::SegmentKind::members));
+}
+// A segment of a kind, as its maker left it, and what its receiver wants: the same, unless the input says otherwise.
+std::pair<Bytes, memory::Expectation> segment_of_any_kind(Input& input) {
+  const auto kind = input.take<std::uint8_t>();
+  const auto other = input.take<std::uint8_t>();
+  const auto file = memory::create_anonymous_segment(
+      "fuzz", {.kind = kind_of(kind), .body_bytes = page_bytes, .generation = 5, .fingerprint = fingerprint});
+  Bytes bytes(os::file_facts(file.get(), "fuzz").size_bytes);
+  os::read_at(file.get(), std::as_writable_bytes(std::span(bytes)), 0, "fuzz");
+  return {std::move(bytes),
+          {.kind = kind_of(static_cast<std::uint8_t>(kind + other % 4)),
+           .body_bytes_min = page_bytes + other / 16 % 2,
+           .fingerprint = fingerprint + other / 32 % 2,
+           .generation = 5 + other / 64 % 2}};
+}
+
+void attach_one(const Bytes& bytes, const memory::Expectation& expected, std::uint8_t flags, bool as_writer) {
   check_refusal([&] {
     auto file = file_of(bytes, flags, !as_writer);
     const auto segment = as_writer ? memory::Segment::attach_writer(std::move(file), expected, "fuzz")
@@ -161,27 +152,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto what = static_cast<What>(input.take<std::uint8_t>() % whats);
   const auto flags = input.take<std::uint8_t>();
   auto files = what == shared_channel ? honest_shared : honest;
+  memory::Expectation expected{.kind = memory::SegmentKind::ring, .body_bytes_min = 1, .fingerprint = fingerprint};
+  if (what == of_any_kind) {
+    files.resize(1);
+    std::tie(files[0], expected) = segment_of_any_kind(input);
+  }
   if ((flags & resize) != 0) {
     auto& file = files[input.take<std::uint8_t>() % files.size()];
     file.resize(std::max<std::size_t>(1, input.take<std::uint16_t>() % (4 * page_bytes)));
   }
   while (!input.empty()) {
-    // Nearly all that is checked lies in the first line of a header, a shape or a body.
     auto& file = files[input.take<std::uint8_t>() % files.size()];
-    const std::array<std::size_t, 4> begins = {0, memory::segment_body_offset, memory::segment_body_offset + 256, 0};
-    const auto begin = begins[input.take<std::uint8_t>() % begins.size()];
-    if (begin < file.size()) {
-      scribble(std::as_writable_bytes(std::span(file)).subspan(begin), input);
-    }
+    scribble_at_a_beginning(file, input);
   }
   for (auto& file : files) {
-    if (file.size() > memory::segment_body_offset + sizeof(ring::RingShape)) {
-      repair(file, &file == files.data() ? flags : flags & ~repair_shape);
-    }
+    repair(file, flags, &file == files.data() && what != of_any_kind);
   }
   switch (what) {
-  case one_segment: attach_one(files[0], flags, false); break;
-  case one_segment_as_writer: attach_one(files[0], flags | no_seals, true); break;
+  case one_segment: attach_one(files[0], expected, flags, false); break;
+  case one_segment_as_writer: attach_one(files[0], expected, flags | no_seals, true); break;
+  case of_any_kind: attach_one(files[0], expected, flags, false); break;
   default: attach_channel(files, flags, what == shared_channel); break;
   }
   return 0;
@@ -213,6 +203,24 @@ std::vector<Bytes> ringfleet::fuzz::seeds() {
                       .add(std::uint8_t{3})
                       .add(std::uint16_t{0})
                       .add(std::uint64_t{5})
+                      .make());
+  }
+  for (std::uint8_t kind = 0; kind < 8; ++kind) {
+    // As it was made; of another kind, too short, of another schema, of another generation; and of another layout.
+    for (const int other : {0, 1, 16, 32, 64}) {
+      all.push_back(
+          InputMaker().add(of_any_kind).add(std::uint8_t{0}).add(kind).add(static_cast<std::uint8_t>(other)).make());
+    }
+    all.push_back(InputMaker()
+                      .add(of_any_kind)
+                      .add(std::uint8_t(repair_header))
+                      .add(kind)
+                      .add(std::uint8_t{0})
+                      .add(std::uint8_t{0})
+                      .add(std::uint8_t{0})
+                      .add(std::uint8_t{2})
+                      .add(std::uint16_t{8})
+                      .add(std::uint32_t{9})
                       .make());
   }
   return all;

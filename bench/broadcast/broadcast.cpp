@@ -195,7 +195,7 @@ Row timed_row(const Options& options, const std::string& name, const Followed& f
 
 void add_rows(Experiment& experiment, const Options& options, const std::string& name, const Followed& followed) {
   experiment.add(timed_row(options, name, followed));
-  for (const std::uint64_t together : {1, 16}) {
+  for (const std::uint64_t together : {1U, 16U}) {
     experiment.add(counted_row(name + "_counted",
                                {{"bytes", std::to_string(bytes)},
                                 {"readers", std::to_string(followed.size())},

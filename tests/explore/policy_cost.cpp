@@ -327,6 +327,14 @@ void execute_others() {
   ::_exit(0);
 }
 
+#if defined(RINGFLEET_INSTRUMENTED) || !defined(NDEBUG)
+constexpr const char* unfit_build = "this build adds instructions of its own";
+#elif defined(__clang__)
+constexpr const char* unfit_build = "clang inlines one of two equal functions and not the other";
+#else
+constexpr const char* unfit_build = nullptr;
+#endif
+
 int skip(const char* why) {
   std::printf("SKIPPED: the cost of the atomics policy: %s\n", why);
   return 77;
@@ -335,11 +343,9 @@ int skip(const char* why) {
 } // namespace
 
 int main() {
-#if defined(RINGFLEET_INSTRUMENTED) || !defined(NDEBUG)
-  return skip("this build adds instructions of its own");
-#elif defined(__clang__)
-  return skip("clang inlines one of two equal functions and not the other");
-#else
+  if (unfit_build != nullptr) {
+    return skip(unfit_build);
+  }
   if (!kill::may_step()) {
     return skip("this process may not step a child");
   }
@@ -365,5 +371,4 @@ int main() {
     different += library != by_hand;
   }
   return different == 0 ? 0 : 1;
-#endif
 }

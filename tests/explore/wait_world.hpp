@@ -261,7 +261,7 @@ private:
         (void)ring::vacate<E>(line_of_[reader]);
       }
     }
-    (void)ring::repair_dead<E>(memory().lines(), [this](std::uint64_t identity) {
+    (void)ring::repair_dead<E>(memory().lines(), [](std::uint64_t identity) {
       return identity >= identity_of(0) && is_dead(static_cast<unsigned>(identity - identity_of(0)));
     });
     ring::ring_shared_bell<E>(lines_, true);

@@ -108,8 +108,8 @@ enum Step : std::uint8_t {
 
 void run_step(fleet::LaneBroker& broker, Client& client, Input& input) {
   const auto step = static_cast<Step>(input.take<std::uint8_t>() % steps);
-  const auto lane = input.take<std::uint8_t>() % 4;
-  const auto number = input.take<std::uint8_t>();
+  const auto lane = input.take<std::uint8_t>() % 4U;
+  const std::uint32_t number = input.take<std::uint8_t>();
   auto& its = runner();
   switch (step) {
   case connect: broker.connect(its, client, small, number % 2 != 0); break;

@@ -159,7 +159,7 @@ public:
 
 private:
   static constexpr std::uint64_t message_max = 400;
-  static std::uint64_t length_of(std::uint64_t number) { return std::array{40, 200, 300}[number % 3]; }
+  static std::uint64_t length_of(std::uint64_t number) { return std::array{40U, 200U, 300U}[number % 3]; }
   static std::array<std::byte, message_max> bytes_of(std::uint64_t number) {
     std::array<std::byte, message_max> bytes;
     bytes.fill(static_cast<std::byte>(number * 37 + 1));

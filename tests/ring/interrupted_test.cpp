@@ -168,8 +168,10 @@ TEST_CASE("ring: how often a handle slept and woke others is counted in the word
   Producer<Element> producer(ring.memory(), writing);
   auto reader = Reader<Element>::join(ring.memory(), 0, {}, reading);
   // On a machine that is busy the climb before the first sleep may take longer than a deadline.
-  for (std::uint64_t patience_ns = 5'000'000; sleeps == 0; patience_ns *= 2) {
+  std::uint64_t patience_ns = 5'000'000;
+  while (sleeps == 0) {
     CHECK(reader->wait(1, monotonic_now() + patience_ns) == BarrierResult::timed_out);
+    patience_ns *= 2;
   }
   CHECK(producer.try_push({0, 0}) == ClaimResult::claimed); // its announcement still stands
   CHECK(wakes == 1);

@@ -99,7 +99,7 @@ TEST_CASE("look_pacer: single elements, full looks, and looks that mostly find n
   };
   never_delayed([](std::uint32_t) { return std::uint64_t{1}; });
   never_delayed([](std::uint32_t) { return std::uint64_t{64}; });
-  never_delayed([i = 0](std::uint32_t) mutable { return std::uint64_t{++i % LookPacer::glances == 0 ? 0U : 20U}; });
+  never_delayed([i = 0U](std::uint32_t) mutable { return std::uint64_t{++i % LookPacer::glances == 0 ? 0U : 20U}; });
 }
 
 TEST_CASE("look_pacer: a clock that stands or goes back delays nothing for ever") {

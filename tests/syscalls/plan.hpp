@@ -62,7 +62,7 @@ struct Plan {
 
   // Of these two only some commands can wait.
   [[nodiscard]] static bool is_interruptible(const Call& call) {
-    const auto command = call.arguments[1];
+    const auto command = static_cast<int>(call.arguments[1]);
     if (call.number == SYS_futex) {
       return (command & FUTEX_CMD_MASK) == FUTEX_WAIT || (command & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
     }

@@ -25,12 +25,12 @@ struct MethodDescription {
   std::string name;
   std::uint32_t id = 0;
   bool idempotent = false;
-  std::string description;
+  std::string description = {};
 };
 
 struct DependencyDescription {
   std::string id;
-  std::string version_min; // empty: any
+  std::string version_min = {}; // empty: any
   bool optional = false;
 };
 

@@ -52,7 +52,16 @@ void bind_to_node(void* address, std::size_t bytes, std::uint32_t node, const st
     throw Error(ErrorCode::wrong_state, fmt::format("{}: this kernel cannot bind memory to a NUMA node", what),
                 "leave out the NUMA node", ENOSYS);
   }
-  throw Error::from_errno(fmt::format("{}: bind it to NUMA node {}", what, node), errno);
+  const int error = errno;
+  const auto operation = fmt::format("{}: bind it to NUMA node {}", what, node);
+  if (error == EIO) { // only pages that this process alone has mapped are moved
+    throw Error(ErrorCode::wrong_state, operation + ": pages of it lie on another node and could not be moved",
+                "name the node when the memory is made, before others map it, or leave out the NUMA node", EIO);
+  }
+  throw Error::from_errno(operation, error,
+                          error == EPERM ? "let this container or sandbox call mbind (CAP_SYS_NICE, its seccomp "
+                                           "profile), or leave out the NUMA node"
+                                         : "");
 }
 
 struct statfs file_system_of(int fd, std::string_view name) {

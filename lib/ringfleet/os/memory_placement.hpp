@@ -12,8 +12,9 @@
 namespace ringfleet::os {
 
 // `memory`: whole pages of the file `fd`. `writable`: of the mapping. `name` is used in error texts. Blocks for as long
-// as the kernel needs to bring the pages in. Throws Error: wrong_state (this machine or this file system cannot),
-// invalid_argument (no such node), no_permission (limit on locked memory), no_memory.
+// as the kernel needs to bring the pages in. Throws Error: wrong_state (this machine or this file system cannot, or the
+// pages lie on another node and others have them mapped), invalid_argument (no such node), no_permission (limit on
+// locked memory; a sandbox without mbind), no_memory.
 void place_memory(int fd, std::span<const std::byte> memory, bool writable, const MappingOptions& options,
                   std::string_view name);
 

@@ -41,9 +41,10 @@ ERRORS = {
     "link": ("ENOSPC", "EPERM", "ENOMEM"),
     "linkat": ("ENOSPC", "EPERM", "ENOMEM"),
     "listen": ("ENOMEM", "EPERM"),
-    "madvise": ("ENOMEM",),
+    "mbind": ("ENOMEM", "EPERM", "EIO", "ENOSYS"),
     "memfd_create": NEW_DESCRIPTOR,
     "mkdir": ("ENOSPC", "EPERM", "ENOMEM"),
+    "mlock": ("ENOMEM", "EPERM", "EAGAIN"),
     "mprotect": ("ENOMEM",),
     "newfstatat": ("ENOMEM",),
     "pidfd_open": NEW_DESCRIPTOR,
@@ -74,6 +75,7 @@ ERRORS = {
 }
 FCNTL = {0: ("EMFILE",), 1030: ("EMFILE",), 1031: ("EPERM",), 1033: ("EPERM",), 36: ("EINTR",), 37: ("EINTR",)}
 FUTEX_WAITS = (0, 9)
+POPULATING = (22, 23)  # advice of madvise that kernels before 5.14 do not know
 REMOVALS = ("rmdir", "unlink", "unlinkat")
 O_CREAT = 0o100
 SO_PEERPIDFD = 77
@@ -113,6 +115,8 @@ def errors_of(place, arguments):
         return ("EMFILE", "ENOMEM", "EINTR", "EPERM") + (("ENOSPC",) if third & O_CREAT else ())
     if call == "mmap":
         return ("ENOMEM",)
+    if call == "madvise":
+        return ("ENOMEM", "EINVAL") if third in POPULATING else ("ENOMEM",)
     if call == "fcntl":
         return FCNTL.get(second, ())
     if call == "futex":

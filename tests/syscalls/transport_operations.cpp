@@ -9,9 +9,11 @@
 #include "ringfleet/codec/raw.hpp"
 #include "ringfleet/memory/segment.hpp"
 #include "ringfleet/os/child_process.hpp"
+#include "ringfleet/os/mapping_options.hpp"
 #include "ringfleet/ring/ring_listing.hpp"
 #include "ringfleet/ring/ring_space.hpp"
 
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -77,6 +79,30 @@ ring::RingSpec ring_spec(memory::Place place, ring::Producers producers) {
   return spec;
 }
 
+// The machine may lack NUMA, or keep a container from it, or let this user lock nothing: such a wish is left out, for
+// its refusal is what tests/memory/named_segment_test.cpp is for. Huge pages are left out: few machines have them.
+os::MappingOptions wishes_of_this_machine() {
+  os::MappingOptions wishes{.prefault = true};
+  for (const os::MappingOptions& wish : {os::MappingOptions{.lock_memory = true}, os::MappingOptions{.numa_node = 0}}) {
+    auto probe = ring_spec(memory::Place::anonymous(), ring::Producers::one);
+    probe.options.mapping = wish;
+    try {
+      (void)ring::RingSpace::create(probe);
+      wishes.lock_memory |= wish.lock_memory;
+      wishes.numa_node = wish.numa_node ? wish.numa_node : wishes.numa_node;
+    } catch (const Error& error) {
+      std::fprintf(stderr, "left out: %s\n", error.what());
+    }
+  }
+  return wishes;
+}
+
+ring::RingSpec placed_ring_spec(memory::Place place) {
+  auto spec = ring_spec(std::move(place), ring::Producers::one);
+  spec.options.mapping = wishes_of_this_machine();
+  return spec;
+}
+
 // Makes it where there is none, and continues it where somebody left one.
 class CreateRing : public Operation {
 public:
@@ -124,8 +150,9 @@ public:
   explicit AttachRing(ring::RingSpec spec) : spec_(std::move(spec)) {}
   void prepare() override { owner_ = ring::RingSpace::create(spec_); }
   void act() override {
-    const auto space = ring::RingSpace::await(spec_.place, {.unit_bytes = 64, .fingerprint = number_fingerprint},
-                                              deadline_after(monotonic_now(), std::chrono::seconds(30)), true);
+    const auto space = ring::RingSpace::await(
+        spec_.place, {.unit_bytes = 64, .fingerprint = number_fingerprint, .mapping = spec_.options.mapping},
+        deadline_after(monotonic_now(), std::chrono::seconds(30)), true);
     require(space.owner().state == ring::OwnerState::owned, "its owner is seen");
   }
   void check_that_the_rest_serves_on() override {
@@ -217,6 +244,10 @@ std::map<std::string, MakeOperation> transport_operations() {
        }},
       {"ring-create-anonymous",
        [](const auto&) { return std::make_unique<CreateRing>(ring_spec(memory::Place::anonymous(), Producers::one)); }},
+      {"ring-create-locked",
+       [](const auto& here) { return std::make_unique<CreateRing>(placed_ring_spec(memory::Place::shm(here.word))); }},
+      {"ring-create-anonymous-locked",
+       [](const auto&) { return std::make_unique<CreateRing>(placed_ring_spec(memory::Place::anonymous())); }},
       {"ring-continue",
        [](const auto& here) {
          return std::make_unique<ContinueRing>(ring_spec(memory::Place::shm(here.word), Producers::one));
@@ -236,6 +267,8 @@ std::map<std::string, MakeOperation> transport_operations() {
        [](const auto& here) {
          return std::make_unique<AttachRing>(ring_spec(memory::Place::shm(here.word), Producers::one));
        }},
+      {"ring-attach-locked",
+       [](const auto& here) { return std::make_unique<AttachRing>(placed_ring_spec(memory::Place::shm(here.word))); }},
       {"channel-publish", [](const auto& here) { return std::make_unique<Publish<Publisher<std::uint32_t>>>(here); }},
       {"channel-publish-shared",
        [](const auto& here) { return std::make_unique<Publish<SharedPublisher<std::uint32_t>>>(here); }},

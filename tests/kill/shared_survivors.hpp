@@ -3,6 +3,7 @@
 // Who lives on when a reader of a ring with many producers dies: a producer, and a witness that gets everything. They
 // keep the ledger of what was published.
 
+#include "known_members.hpp"
 #include "ringfleet/ring/member_protocol.hpp"
 #include "ringfleet/ring/shared_owners.hpp"
 #include "ringfleet/ring/shared_reader.hpp"
@@ -14,6 +15,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 namespace ringfleet::kill {
 
@@ -27,20 +30,7 @@ struct ReadingShape {
   std::uint64_t dead_claims = 0; // between what is read and the unread
 };
 
-inline constexpr ring::ActorMark the_dead{dying, 0};
-inline constexpr ring::ActorMark the_survivor{survivor, 0};
-inline constexpr std::size_t witness_line = 3;
-
-// Under which a reader that dies is known.
-inline ring::MemberId its_id() {
-  return ring::pack_member_id("risk");
-}
-inline bool nobody(ring::ActorMark) {
-  return false;
-}
-
 using SharedReader = ring::SharedReader<Message>;
-using Positions = std::vector<std::uint64_t>;
 
 // Where the messages lay that a reader gets now. One that is torn, or is not the one of its position, ends the list
 // with ~0.
@@ -59,6 +49,8 @@ inline Positions read_all(SharedReader& reader) {
 
 class Survivors {
 public:
+  using Shape = ReadingShape;
+
   // As far as `position`; readers join now, or after publish_unread().
   Survivors(SharedBytes& memory, const ReadingShape& shape) : memory_(memory), shape_(shape) {
     memory.format(first());
@@ -80,8 +72,7 @@ public:
   void recover() {
     ring::MemberProtocol<> protocol(memory_.members, memory_.readers, the_survivor);
     for (std::size_t line = 0; line < ring_lines; ++line) {
-      (void)protocol.settle(line, never,
-                            [](ring::ActorMark actor) { return actor == the_dead || actor == the_survivor; });
+      (void)protocol.settle(line, never, has_died_by_now);
     }
     (void)ring::repair_dead(memory_.ring().lines(), [](std::uint64_t identity) { return identity != survivor; });
   }
@@ -92,6 +83,14 @@ public:
     std::copy_if(published_.begin(), published_.end(), std::back_inserter(rest),
                  [&](std::uint64_t published) { return published >= position; });
     return rest;
+  }
+  // What a lossy reader gets of that before anybody has recovered: a dead claim ends it.
+  [[nodiscard]] Positions copied_from(std::uint64_t position) const {
+    auto copied = from(position);
+    if (shape_.dead_claims != 0) {
+      std::erase_if(copied, [&](std::uint64_t there) { return there >= shape_.position; });
+    }
+    return copied;
   }
   [[nodiscard]] std::uint64_t first() const { return shape_.position - shape_.read; }
   [[nodiscard]] std::uint64_t end() const { return end_; } // of all claims

@@ -4,6 +4,7 @@ from mutant import Mutant, Proof
 
 stepkill = ("stepkill.cpp", "stepper.cpp", "watchdog.cpp")
 ring_kills = Proof("tests/kill/stepkill_ring", ("ring_stepkill.cpp", *stepkill), is_doctest=False)
+lossy_kills = Proof("tests/kill/stepkill_lossy", ("lossy_stepkill.cpp", *stepkill), is_doctest=False)
 shared_kills = Proof("tests/kill/stepkill_shared_ring", ("shared_ring_stepkill.cpp", *stepkill), is_doctest=False)
 shared_reader_kills = Proof("tests/kill/stepkill_shared_reader", ("shared_reader_stepkill.cpp", *stepkill), is_doctest=False)
 shared_lossy_kills = Proof("tests/kill/stepkill_shared_lossy", ("shared_lossy_stepkill.cpp", *stepkill), is_doctest=False)
@@ -119,6 +120,16 @@ KILLED = [
                  arguments=("behind a dead claim, 6 of",))),
     Mutant("kill.lossy_loss_not_counted", "value", "ring/shared_lossy_sequencer.hpp",
            "    lost_ += gap;\n", "", shared_lossy_kills),
+    Mutant("kill.single_lossy_reader_holds_back", "value", "ring/lossy_sequencer.hpp",
+           "!gate.take(lines.readers[line], lossy_reader)", "!gate.take(lines.readers[line], reader->position())",
+           lossy_kills),
+    Mutant("kill.single_lossy_line_not_left", "store", "ring/lossy_sequencer.hpp",
+           "      own_->gate.template publish<A>(no_reader);", "", lossy_kills),
+    Mutant("kill.single_lossy_oldest_is_being_overwritten", "value", "ring/lossy_sequencer.hpp",
+           "    return lines_.producer->limit.template observe<A>() - lines_.capacity;",
+           "    return cursor() - lines_.capacity;",
+           Proof("tests/kill/stepkill_lossy", ("lossy_stepkill.cpp", *stepkill), is_doctest=False,
+                 arguments=("dead claim",))),
     # Arenas that are taken, and lent from.
     Mutant("kill.heir_of_an_arena_begins_anew", "help", "frame/frame_writer.hpp",
            "      options.arena->resume(source_.published());\n", "", shared_loan_kills),

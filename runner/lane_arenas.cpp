@@ -24,8 +24,8 @@ const memory::Expectation expected_arena{
 
 } // namespace
 
-void LaneArenas::ask_and_wait(std::uint32_t number, std::uint64_t bytes) {
-  const MonotonicNs deadline = deadline_after(monotonic_now(), patience);
+void LaneArenas::ask_and_wait(std::uint32_t number, std::uint64_t bytes, MonotonicNs until) {
+  const MonotonicNs deadline = std::min(until, deadline_after(monotonic_now(), patience));
   const std::uint32_t seen = Atomics::load_acquire(bell_);
   try {
     if (channel_.send({call::ControlType::arena_wanted, lane_, number, bytes}, {}, deadline) != os::SocketStatus::ok) {

@@ -19,15 +19,15 @@ public:
   LaneArenas(std::uint64_t lane, call::ControlChannel& channel) noexcept : lane_(lane), channel_(channel) {}
 
   // The thread that writes payloads to `lane` (a CallerLane or ServerLane): asks for an arena in which `bytes` bytes
-  // find room and waits for it, for a bounded time. Has one come?
+  // find room and waits for it, for a bounded time that ends with `deadline`. Has one come?
   template <typename Lane>
-  [[nodiscard]] bool obtain(Lane& lane, std::uint64_t bytes) {
+  [[nodiscard]] bool obtain(Lane& lane, std::uint64_t bytes, MonotonicNs deadline) {
     const std::uint64_t size = lane.arena_growth_for(bytes);
     if (size == 0) {
       return false;
     }
     const std::uint32_t next = lane.next_arena_number();
-    ask_and_wait(next, size);
+    ask_and_wait(next, size, deadline);
     return lane.next_arena_number() != next;
   }
 
@@ -41,7 +41,7 @@ public:
 
 private:
   // Until the control thread has rung.
-  void ask_and_wait(std::uint32_t number, std::uint64_t bytes);
+  void ask_and_wait(std::uint32_t number, std::uint64_t bytes, MonotonicNs until);
 
   struct Own {
     std::uint32_t number;

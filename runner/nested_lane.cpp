@@ -44,7 +44,9 @@ void NestedLane::open(os::Descriptor replies) {
   call::CallerLaneOptions options;
   options.mode = mode_;
   options.obituary = &obituary_;
-  options.arena_wanted = [this](std::uint64_t bytes) { return arenas_.obtain(*caller_, bytes); };
+  options.arena_wanted = [this](std::uint64_t bytes, MonotonicNs deadline) {
+    return arenas_.obtain(*caller_, bytes, deadline);
+  };
   caller_.emplace(shape_, requests_.writable_body(), replies_.body(), std::move(options));
 }
 

@@ -31,7 +31,7 @@ void RunnerLane::open(os::Descriptor requests) {
   requests_.close_descriptor();
   call::ServerLaneOptions options;
   options.mode = mode_;
-  options.arena_wanted = [this](std::uint64_t bytes) { return arenas_.obtain(*server_, bytes); };
+  options.arena_wanted = [this](std::uint64_t bytes) { return arenas_.obtain(*server_, bytes, never); };
   server_.emplace(shape_, replies_.writable_body(), requests_.body(), std::move(options));
 }
 

@@ -141,6 +141,19 @@ TEST_CASE("lane: a module's own code and the chain of a nested call arrive uncha
   }
 }
 
+TEST_CASE("lane: whoever makes an arena for a call is told the deadline of that call") {
+  Lane lane({32, 64, 1});
+  ServerThread server(lane.server);
+  const MonotonicNs deadline = monotonic_now() + 100'000'000'000;
+  const auto started =
+      lane.caller.start({.method = fill, .deadline = deadline}, std::vector<std::byte>(200'000), Delivery::held, never);
+  REQUIRE(started.status == StartStatus::started);
+  CHECK(lane.wanted_until == deadline);
+  const auto waited = lane.caller.wait(started.position, never);
+  CHECK(waited.status == WaitStatus::replied);
+  lane.caller.release(started.position);
+}
+
 // trap 14
 TEST_CASE("lane: replies that fill the arena end in no_space, never in a deadlock, and releases make room") {
   const std::uint64_t size = (64ULL << 20) / (scale_down == 1 ? 1 : 8);

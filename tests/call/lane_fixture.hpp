@@ -37,7 +37,12 @@ struct Lane {
         server(shape, memory.runner.writable_bytes(), memory.client.bytes(),
                {mode, [this](std::uint64_t bytes) { return grow_server(bytes); }}, first_position),
         caller(shape, memory.client.writable_bytes(), memory.runner.bytes(),
-               {mode, &obituary, [this](std::uint64_t bytes) { return grow_caller(bytes); }}, first_position) {}
+               {mode, &obituary,
+                [this](std::uint64_t bytes, MonotonicNs deadline) {
+                  wanted_until = deadline;
+                  return grow_caller(bytes);
+                }},
+               first_position) {}
 
   bool grow_caller(std::uint64_t bytes) {
     const auto size = caller.arena_growth_for(bytes);
@@ -64,6 +69,7 @@ struct Lane {
   std::list<os::Mapping> caller_arenas;
   std::list<os::Mapping> server_arenas;
   std::atomic<bool> may_grow = true;
+  MonotonicNs wanted_until = 0; // the deadline of the call that wanted an arena last
   ServerLane server;
   CallerLane caller;
 };

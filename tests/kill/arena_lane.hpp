@@ -76,7 +76,7 @@ public:
         caller(arena_lane_shape, memory.client, memory.runner,
                {.mode = call::WaitMode::park,
                 .obituary = nullptr,
-                .arena_wanted = [this](std::uint64_t) { return grow_requests(); }},
+                .arena_wanted = [this](std::uint64_t, MonotonicNs) { return grow_requests(); }},
                first) {
     (void)grow_requests();
     (void)grow_replies();

@@ -280,7 +280,7 @@ HarnessLane::HarnessLane(RunnerProcess& runner, std::uint64_t id, call::LaneShap
   replies_ = memory::Segment::attach_reader(std::move(reply_file), expectation_of(replies), "replies");
   call::CallerLaneOptions options;
   options.obituary = &runner.obituary();
-  options.arena_wanted = [this](std::uint64_t bytes) { return obtain_arena(bytes); };
+  options.arena_wanted = [this](std::uint64_t bytes, MonotonicNs) { return obtain_arena(bytes); };
   caller_ = std::make_unique<call::CallerLane>(shape, requests_.writable_body(), replies_.body(), std::move(options));
   {
     const std::lock_guard lock(runner.mutex_);

@@ -32,8 +32,9 @@ struct CallerLaneOptions {
   // Announced after mark_dead(). None: nobody will ever die (threads, tests).
   const memory::Obituary* obituary = nullptr;
   // Called when no arena of this side has room: to make one of at least `bytes`, have the runner map it, add_arena() it
-  // and return true; false when that is impossible. May block. Called by one thread at a time.
-  std::function<bool(std::uint64_t bytes)> arena_wanted;
+  // and return true; false when that is impossible. May block until the deadline of the call that it is for. Called by
+  // one thread at a time.
+  std::function<bool(std::uint64_t bytes, MonotonicNs deadline)> arena_wanted;
 };
 
 enum class StartStatus : std::uint8_t {
@@ -176,7 +177,7 @@ private:
     std::vector<std::byte> bytes;
   };
 
-  [[nodiscard]] std::optional<frame::Block> allocate(std::uint64_t bytes);
+  [[nodiscard]] std::optional<frame::Block> allocate(std::uint64_t bytes, MonotonicNs deadline);
   void free_block(std::uint64_t payload) noexcept;
   [[nodiscard]] bool move_aside(std::uint64_t position);
   [[nodiscard]] StartStatus wait_for_slot(std::uint64_t blocking, MonotonicNs until);

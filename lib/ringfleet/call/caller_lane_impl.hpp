@@ -26,7 +26,7 @@ Started BasicCallerLane<A>::start_slowly(const RequestFields& fields, std::span<
   }
   frame::Block block;
   if (payload.size() > lane_.shape().slot_bytes) {
-    const auto allocated = allocate(payload.size());
+    const auto allocated = allocate(payload.size(), fields.deadline);
     if (!allocated) {
       return {StartStatus::no_space, 0};
     }
@@ -277,7 +277,7 @@ void BasicCallerLane<A>::park(std::uint64_t position, const Seen& seen, const st
 }
 
 template <class A>
-std::optional<frame::Block> BasicCallerLane<A>::allocate(std::uint64_t bytes) {
+std::optional<frame::Block> BasicCallerLane<A>::allocate(std::uint64_t bytes, MonotonicNs deadline) {
   auto attempt = [&] {
     const std::scoped_lock lock(arena_mutex_);
     return request_arenas_.allocate(bytes);
@@ -292,7 +292,7 @@ std::optional<frame::Block> BasicCallerLane<A>::allocate(std::uint64_t bytes) {
     const std::scoped_lock growing(growth_mutex_);
     block = attempt();
     // Threads that did not have to ask may take the new room first; limits of the arenas end this.
-    while (!block && options_.arena_wanted(bytes)) {
+    while (!block && options_.arena_wanted(bytes, deadline)) {
       block = attempt();
     }
   }

@@ -124,7 +124,7 @@ private:
   [[nodiscard]] std::string method_name(std::uint32_t id);
   [[nodiscard]] ModuleView* view(std::string_view module);
   [[nodiscard]] bool subscribe_again(ModuleView& module, std::uint32_t absent);
-  [[nodiscard]] bool grow_arena(LaneEntry& entry, std::uint64_t bytes);
+  [[nodiscard]] bool grow_arena(LaneEntry& entry, std::uint64_t bytes, MonotonicNs deadline);
 
   [[nodiscard]] const PickTable& rebuild(ModuleView& module, std::uint64_t epoch);
   [[nodiscard]] LaneEntry* find(std::uint64_t lane); // under the lock

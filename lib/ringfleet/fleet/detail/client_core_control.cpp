@@ -74,7 +74,9 @@ void ClientCore::lane_opened(std::uint64_t lane, os::Descriptor replies) {
     call::CallerLaneOptions options;
     options.mode = offer.spin ? call::WaitMode::spin : call::WaitMode::park;
     options.obituary = &news_;
-    options.arena_wanted = [this, entry](std::uint64_t bytes) { return grow_arena(*entry, bytes); };
+    options.arena_wanted = [this, entry](std::uint64_t bytes, MonotonicNs deadline) {
+      return grow_arena(*entry, bytes, deadline);
+    };
     entry->lane = std::make_unique<call::CallerLane>(offer.shape, entry->requests.writable_body(),
                                                      entry->replies.body(), std::move(options));
     for (auto& [name, module] : modules_) {
@@ -249,14 +251,15 @@ void ClientCore::arena_offered(std::uint64_t lane, std::uint32_t number, os::Des
   }
 }
 
-void ClientCore::arena_usable(std::uint64_t lane, std::uint32_t) {
+void ClientCore::arena_usable(std::uint64_t lane, std::uint32_t number) {
   LaneEntry* entry = find_locked(lane);
   if (entry == nullptr || !entry->lane) {
     return;
   }
   {
     const std::lock_guard lock(entry->mutex);
-    if (!entry->arena_offered) {
+    // The runner looks under this number for what is written to it.
+    if (!entry->arena_offered || number != entry->lane->next_arena_number()) {
       return;
     }
     entry->lane->add_arena(entry->arena_offered.writable_body());

@@ -19,9 +19,9 @@ using namespace std::chrono_literals;
 
 // A caller that found every lane full waits for one of them, and looks at the others again this often.
 constexpr auto full_lane_slice = 20ms;
-// A grant of arena memory takes a round trip through scheduler and runner; a fleet that does not answer for so long has
-// no space.
-constexpr auto arena_wait = 5s;
+// A grant of arena memory takes a round trip through scheduler and runner; a fleet that does not answer for so long, or
+// until the call's deadline, has no space.
+constexpr MonotonicNs arena_wait = 5'000'000'000;
 // Who is refused asks the scheduler why: until its deadline, within these bounds. The answer serves every call to the
 // module for a while, so that callers who try again and again do not keep the scheduler busy.
 constexpr Nanoseconds reason_wait_min = 100ms;
@@ -169,7 +169,7 @@ std::string ClientCore::why_unserved(ModuleView& module, MonotonicNs deadline) {
   return reason;
 }
 
-bool ClientCore::grow_arena(LaneEntry& entry, std::uint64_t bytes) {
+bool ClientCore::grow_arena(LaneEntry& entry, std::uint64_t bytes, MonotonicNs deadline) {
   if (thread_number() == control_thread_.peek()) {
     return false; // it is the one who would bring the arena
   }
@@ -177,10 +177,15 @@ bool ClientCore::grow_arena(LaneEntry& entry, std::uint64_t bytes) {
   if (entry.retired.observe() != 0) {
     return false; // nobody answers any more
   }
+  const MonotonicNs now = monotonic_now();
+  if (now >= deadline) {
+    return false;
+  }
+  const auto left = Nanoseconds(static_cast<std::int64_t>(std::min(deadline - now, arena_wait)));
   entry.arena_awaited = true;
   entry.arena_granted = false;
   control_.want_arena(entry.offer.lane, bytes);
-  entry.arena_changed.wait_for(lock, arena_wait, [&] { return !entry.arena_awaited; });
+  entry.arena_changed.wait_for(lock, left, [&] { return !entry.arena_awaited; });
   entry.arena_awaited = false;
   return entry.arena_granted;
 }

@@ -109,6 +109,7 @@ private:
   template <typename Step>
   void step(Lane& lane, Step&& take);
   void undo_arena(Lane& lane, bool of_client, std::uint32_t number);
+  [[nodiscard]] static bool is_arena_under_way(const Lane& lane, bool of_client);
   Arena* begin_arena(Lane& lane, bool of_client, std::uint64_t bytes);
   Arena* find_arena(Lane& lane, bool of_client, std::uint32_t number);
   [[nodiscard]] static bool make_usable(Lane& lane, bool of_client, std::uint32_t number);

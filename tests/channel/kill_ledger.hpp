@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <span>
 #include <utility>
@@ -34,7 +35,7 @@ struct alignas(128) Reading {
   std::uint64_t again = 0;
   std::uint64_t reassembled = 0;
   std::uint64_t loans = 0;
-  char wrong[128] = {};
+  char wrong[256] = {};
 };
 struct Ledger {
   std::array<Publishing, 2> publishers;
@@ -103,7 +104,7 @@ public:
     const bool is_first = !std::exchange(has_begun_[head.publisher], true);
     const bool is_complete = is_first ? head.sure_plain <= std::max(last, seen) : head.sure <= last;
     if (!is_complete && mine_.may_lack[head.publisher] == 0) {
-      return complain("comes although one before it has not come");
+      return complain("comes although one before it has not come", head, last, is_first);
     }
     mine_.again += head.number <= seen;
     last = head.number;
@@ -126,6 +127,16 @@ private:
     if (mine_.wrong[0] == 0) {
       std::strncpy(mine_.wrong, what, sizeof mine_.wrong - 1);
     }
+  }
+  void complain(const char* what, const Head& head, std::uint64_t last, bool is_first) {
+    std::array<char, sizeof mine_.wrong> text{};
+    (void)std::snprintf(text.data(), text.size(),
+                        "%s: %llu behind %llu, %s of this life; seen before: %llu, sure: %llu, in one record: %llu",
+                        what, static_cast<unsigned long long>(head.number), static_cast<unsigned long long>(last),
+                        is_first ? "the first" : "not the first",
+                        static_cast<unsigned long long>(mine_.seen[head.publisher]),
+                        static_cast<unsigned long long>(head.sure), static_cast<unsigned long long>(head.sure_plain));
+    complain(text.data());
   }
 
   Reading& mine_;

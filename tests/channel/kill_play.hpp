@@ -101,6 +101,7 @@ int read_until_killed(const memory::Place& place, Ledger& ledger, unsigned self,
             }
           },
           1 + random() % 8);
+      reader.hear(in.missed()); // also of what lay behind the last message, or alone
       reader.release();
       mine.messages += polled.messages;
       messages -= std::min<std::uint64_t>(messages, polled.messages);
@@ -111,7 +112,6 @@ int read_until_killed(const memory::Place& place, Ledger& ledger, unsigned self,
       if (const auto waited = in.wait(in_a_moment()); waited == WaitResult::detached) {
         (void)in.wait_for_publisher(in_a_moment());
       } else if (waited == WaitResult::timed_out && is_last_look) { // all that will ever come has come
-        reader.hear(in.missed());                                   // of what was last, too
         mine.reassembled += in.frames().counts().reassembled;
         mine.loans += in.frames().counts().loans;
         return 0;

@@ -1,5 +1,6 @@
 #include "../ring/shared_fixture.hpp"
 #include "frame_fixture.hpp"
+#include "ringfleet/ring/fan_in.hpp"
 
 #include <doctest/doctest.h>
 #include <random>
@@ -101,6 +102,26 @@ TEST_CASE("shared frames: a commit of less than was claimed leaves padding, an a
     CHECK(seen == 1);
   }
   CHECK(reader.counts().malformed == 0);
+}
+
+TEST_CASE("shared frames: a wait for several rings skips what was aborted, and the reader's position says so") {
+  SharedRing ring(16);
+  auto blocks = ring.reader(0);
+  SharedMessages reader(blocks, several);
+  auto producer = ring.producer();
+  SharedWriter writer(producer);
+  REQUIRE(writer.write(message(10, 1)) == WriteResult::written);
+  CHECK(reader.poll([](const View&) {}).messages == 1);
+  const auto before = reader.position();
+  writer.claim(200).abort(); // four blocks
+  CHECK(reader.position() == before);
+  ring::FanIn several_rings;
+  several_rings.add(blocks);
+  CHECK(several_rings.wait(monotonic_now()).result == ring::BarrierResult::timed_out);
+  CHECK(reader.position() == before + 4);
+  CHECK(reader.position() == blocks.sequencer().gate());
+  REQUIRE(writer.write(message(10, 2)) == WriteResult::written);
+  CHECK(reader.poll([](const View& next) { CHECK(is_message(next.bytes, 2)); }).messages == 1);
 }
 
 TEST_CASE("shared frames: the padding behind a message is given back with it, or its whole claim would stay") {

@@ -26,6 +26,7 @@ lane_hostile = Proof("tests/call/call_hostile_test", ("lane_hostile_test.cpp",),
 frames = Proof("tests/frame/frame_test", ("frame_test.cpp", "../allocations.cpp"))
 frame_model = Proof("tests/frame/frame_test", ("frame_model_test.cpp", "../allocations.cpp"))
 frame_loans = Proof("tests/frame/frame_test", ("loan_test.cpp", "../allocations.cpp"))
+shared_frames = Proof("tests/frame/frame_test", ("shared_frame_test.cpp", "../allocations.cpp"))
 shared_frame_lossy = Proof("tests/frame/frame_test", ("shared_lossy_test.cpp", "../allocations.cpp"))
 frame_lossy = Proof("tests/frame/frame_test", ("lossy_test.cpp", "../allocations.cpp"))
 hostile_frames = Proof("tests/frame/frame_test", ("frame_hostile_test.cpp", "../allocations.cpp"))
@@ -243,6 +244,9 @@ MUTANTS = [
            "  return walk_begin(safe, latest, lines.capacity());", shared_lossy),
     Mutant("shared_lossy.loss_not_counted", "value", "ring/shared_lossy_sequencer.hpp",
            "    lost_ += gap;\n", "", shared_lossy),
+    Mutant("shared_frames.place_before_what_a_wait_skipped", "check", "frame/frame_reader.hpp",
+           "    return ring::is_before(next_, reader_.position()) ? reader_.position() : next_;\n  }\n",
+           "    return next_;\n  }\n", shared_frames),
     Mutant("shared_lossy.record_over_a_skipped_claim", "check", "frame/lossy_frame_reader.hpp",
            "      if (rest != ring::ReadResult::ok || reader_.position() != position + blocks) {",
            "      if (rest != ring::ReadResult::ok) {", shared_frame_lossy),

@@ -22,14 +22,15 @@ Stream* stream_of(Ledger& ledger, const Part& part) {
 
 } // namespace
 
-void until(const Ledger& ledger, const std::string& what, const std::function<bool()>& holds) {
+void until(const Ledger& ledger, const std::string& what, const std::function<bool()>& holds,
+           const std::function<std::string()>& state) {
   const auto give_up = deadline_after(monotonic_now(), std::chrono::minutes(2));
   while (!holds()) {
     if (ledger.complaints != 0) {
       throw std::runtime_error("somebody complained while it was waited for " + what);
     }
     if (monotonic_now() > give_up) {
-      throw std::runtime_error("two minutes were not enough for " + what);
+      throw std::runtime_error("two minutes were not enough for " + what + (state ? ": " + state() : ""));
     }
     ::poll(nullptr, 0, 1);
   }

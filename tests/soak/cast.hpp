@@ -15,8 +15,9 @@
 namespace ringfleet::soak {
 
 // Waits for what must come, looking again and again. Throws std::runtime_error, which names it, when it has not come
-// after two minutes, or when somebody complains.
-void until(const Ledger& ledger, const std::string& what, const std::function<bool()>& holds);
+// after two minutes, or when somebody complains; then `state` tells how things stand.
+void until(const Ledger& ledger, const std::string& what, const std::function<bool()>& holds,
+           const std::function<std::string()>& state = {});
 
 struct Actor {
   Part part;

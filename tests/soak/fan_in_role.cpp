@@ -18,6 +18,8 @@ struct Source {
   virtual ~Source() = default;
   virtual void add_to(ring::FanIn& fan_in) = 0;
   virtual frame::PollResult read() = 0;
+  // A wait for it skips claims that were aborted.
+  virtual void note_place() = 0;
   // Somebody publishes; false also after `patience` in vain.
   virtual bool is_produced(Nanoseconds patience) = 0;
   virtual void leave() = 0;
@@ -29,6 +31,7 @@ struct SourceOf final : Source {
       : ledger(its_ledger), reader(part, its_ledger, channel, fan_in_reader) {}
   void add_to(ring::FanIn& fan_in) override { fan_in.add(reader.in().frames().ring()); }
   frame::PollResult read() override { return read_some(reader.in(), reader.reading(), batch); }
+  void note_place() override { reader.reading().came_to(reader.in().position()); }
   bool is_produced(Nanoseconds patience) override {
     const auto answer = reader.in().wait_for_publisher(deadline_after(monotonic_now(), patience));
     if (answer != WaitResult::ready && answer != WaitResult::timed_out) {
@@ -65,6 +68,9 @@ public:
       return;
     }
     const auto ready = fan_in_->wait(in_a_moment());
+    for (auto& source : sources_) {
+      source->note_place();
+    }
     if (ready.result == ring::BarrierResult::timed_out) {
       return;
     }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include <fmt/format.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -194,13 +195,31 @@ bool Stage::has_read_all(std::size_t channel, std::size_t reader) {
                           readings.end == here.readers[resident_reader].end && missing <= readings.untold);
 }
 
+std::string Stage::what_it_has_read(std::size_t channel, std::size_t reader) {
+  auto& here = ledger_->channels[channel];
+  auto& readings = here.readers[reader];
+  auto text =
+      fmt::format("it came to block {}, the one that is never killed to {}; it was told of {} missed blocks, of "
+                  "{} it knows no message; it is joining: {}",
+                  readings.end.load(), here.readers[resident_reader].end.load(), readings.missed.load(),
+                  readings.untold.load(), readings.joining.load());
+  for (std::size_t stream = 0; stream < channel_plans[channel].producers; ++stream) {
+    const auto wanted = Place::of(readings.next[stream]);
+    const auto life = here.streams[stream].life.load();
+    text += fmt::format("; of stream {} it waits for number {} of life {}, {} of life {} were accepted", stream,
+                        wanted.number, wanted.life, here.streams[stream].at(life).accepted.load(), life);
+  }
+  return text;
+}
+
 void Stage::check_that_nothing_is_lost() {
   for (std::size_t channel = 0; channel < channels_max; ++channel) {
     for (std::size_t reader = 0; reader < channel_plans[channel].readers; ++reader) {
-      until(*ledger_,
-            "reader " + std::to_string(reader) + " of channel " + std::to_string(channel) +
-                " to have all that was accepted",
-            [&] { return has_read_all(channel, reader); });
+      until(
+          *ledger_,
+          "reader " + std::to_string(reader) + " of channel " + std::to_string(channel) +
+              " to have all that was accepted",
+          [&] { return has_read_all(channel, reader); }, [&] { return what_it_has_read(channel, reader); });
     }
   }
   for (std::size_t channel = 0; channel < open_channels; ++channel) {

@@ -55,6 +55,7 @@ private:
   void replace_readers();
   [[nodiscard]] std::vector<Word*> ready_words(const Part& part);
   [[nodiscard]] bool has_read_all(std::size_t channel, std::size_t reader);
+  [[nodiscard]] std::string what_it_has_read(std::size_t channel, std::size_t reader);
   void tell(std::string_view event);
 
   std::string directory_;

@@ -114,8 +114,10 @@ public:
   // This reader is not the sole user of its mapping any more. Without `sole_user` nothing.
   void end_sole_use() noexcept { guard_.end(); }
 
-  // Where the next record is read.
-  [[nodiscard]] std::uint64_t position() const noexcept { return next_; }
+  // Where the next record is read. Also a wait skips claims that were aborted.
+  [[nodiscard]] std::uint64_t position() const noexcept {
+    return ring::is_before(next_, reader_.position()) ? reader_.position() : next_;
+  }
   [[nodiscard]] RecordFault last_fault() const noexcept { return last_fault_; }
   [[nodiscard]] const ReaderCounts& counts() const noexcept { return counts_; }
   // Messages in fragments that were begun and will not be delivered.

@@ -1,11 +1,15 @@
 // The place of a reader with an id, whose process is killed at any system call of its end: what it had released does
-// not come again, and what it had not released comes. (T7, T11)
+// not come again, and what it had not released comes; what it was told it missed is told once. (T7, T11)
 
 #include "../os/killed_child.hpp"
 #include "channel_fixture.hpp"
+#include "held_child.hpp"
 
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -37,4 +41,55 @@ TEST_CASE("channel: a reader that is killed at any system call of its end comes 
     back.leave();
   }
   CHECK((kills > 5 || !ringfleet::test::can_trace));
+}
+
+namespace {
+
+constexpr std::size_t longer_than_the_ring = 6'000;
+
+// Joins as "worker", does `work` with what it is, and is killed. False: it did not see what it had to see.
+template <class Work>
+bool worker_that_is_killed(const ScratchChannel& channel, Work work) {
+  HeldChild worker([&](const auto& stay) {
+    FrameSubscriber in(channel.place(), from_oldest("worker"));
+    if (work(in)) {
+      stay();
+    }
+    return 1;
+  });
+  const bool has_seen_it = worker.stays();
+  worker.kill_and_reap();
+  return has_seen_it;
+}
+bool brings_nothing_but_word(FrameSubscriber& in) {
+  return in.is_resumed() && in.poll([](const frame::View&) {}).messages == 0 && in.missed() != 0;
+}
+
+} // namespace
+
+TEST_CASE("channel: what a reader missed is told to the one that passes it, which may die with that") {
+  const ScratchChannel channel;
+  FramePublisher out(channel.place(), small_ring());
+  REQUIRE(worker_that_is_killed(channel, [](FrameSubscriber&) { return true; }));
+  out.check_readers();
+  const std::vector<std::byte> message(longer_than_the_ring);
+  REQUIRE(out.publish(message, in_seconds(60)) == PublishResult::published); // nobody is there to wait for
+
+  SUBCASE("who has not looked leaves it to its heir") {
+    REQUIRE(worker_that_is_killed(channel, [](FrameSubscriber& in) { return in.is_resumed() && in.missed() != 0; }));
+    FrameSubscriber heir(channel.place(), from_oldest("worker"));
+    const auto overwritten = heir.missed();
+    CHECK(overwritten != 0);
+    CHECK(brings_nothing_but_word(heir));
+    CHECK(heir.missed() > overwritten); // by the fragments that were still there
+  }
+  SUBCASE("who has passed it was told in that poll, and its heir is not") {
+    REQUIRE(worker_that_is_killed(channel, brings_nothing_but_word));
+    FrameSubscriber heir(channel.place(), from_oldest("worker"));
+    CHECK(heir.is_resumed());
+    CHECK(heir.poll([](const frame::View&) {}).messages == 0);
+    CHECK(heir.missed() == 0);
+    CHECK(out.publish(std::span(message).first(40), in_seconds(60)) == PublishResult::published);
+    CHECK(heir.poll([](const frame::View&) {}).messages == 1);
+  }
 }

@@ -100,6 +100,8 @@ public:
   // each fragment of a message whose beginning the one who had this id before had taken, and not the end; and of a
   // lossy one for each fragment of a message of which something else was overwritten, or that was begun when it was
   // lapped.
+  // It is told once, to the one whose poll passes the place: look after each poll, also one that brings no message. Who
+  // dies with that word takes it along; who dies before it has passed leaves it to its heir.
   [[nodiscard]] std::uint64_t missed() const noexcept;
   // Of the publisher that was seen last; it grows by one with each that continues the channel.
   [[nodiscard]] std::uint64_t generation() const noexcept;

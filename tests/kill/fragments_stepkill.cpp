@@ -62,8 +62,12 @@ public:
     for (; shape.script[at_] != '!'; ++at_) {
       script_->put(shape.script[at_]);
       if (shape.script[at_] == '|') {
+        asked_at_.reset();
         while (is_further(*reader_)) {
           (void)reader_->poll([&](const frame::View&) { memory.done = ++memory.handed_out; });
+        }
+        if (reader_->position() != script_->readable_end()) {
+          std::abort();
         }
       }
     }

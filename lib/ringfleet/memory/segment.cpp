@@ -97,7 +97,8 @@ void seal_segment(const os::Descriptor& descriptor, std::string_view label) {
 Segment::Segment(os::Descriptor descriptor, os::Mapping mapping, const SegmentHeader& header) noexcept
     : descriptor_(std::move(descriptor)), mapping_(std::move(mapping)), header_(header) {}
 
-Segment Segment::attach_writer(os::Descriptor descriptor, const Expectation& expected, std::string_view label) {
+Segment Segment::attach_writer(os::Descriptor descriptor, const Expectation& expected, std::string_view label,
+                               const os::MappingOptions& options) {
   const auto facts = os::file_facts(descriptor.get(), label);
   if (os::has_future_write_seal(facts.seals)) {
     throw Error(ErrorCode::wrong_state, fmt::format("segment '{}': it is sealed against new writers", label),
@@ -109,12 +110,12 @@ Segment Segment::attach_writer(os::Descriptor descriptor, const Expectation& exp
   const auto header = read_header(descriptor.get(), facts, label);
   detail::check_header(header, expected, label);
   check_size(header, facts, label);
-  os::Mapping mapping(descriptor.get(), facts.size_bytes, os::Access::read_write, label);
+  os::Mapping mapping(descriptor.get(), facts.size_bytes, os::Access::read_write, label, options);
   return {std::move(descriptor), std::move(mapping), header};
 }
 
 Segment Segment::attach_reader(os::Descriptor descriptor, const Expectation& expected, std::string_view label,
-                               bool many_writers) {
+                               bool many_writers, const os::MappingOptions& options) {
   const auto facts = os::file_facts(descriptor.get(), label);
   if (many_writers && !os::has_size_seals(facts.seals)) {
     throw bad(label, "its size is not sealed", "its creator must seal SHRINK and GROW");
@@ -126,7 +127,7 @@ Segment Segment::attach_reader(os::Descriptor descriptor, const Expectation& exp
   const auto header = read_header(descriptor.get(), facts, label);
   detail::check_header(header, expected, label);
   check_size(header, facts, label);
-  os::Mapping mapping(descriptor.get(), facts.size_bytes, os::Access::read_only, label);
+  os::Mapping mapping(descriptor.get(), facts.size_bytes, os::Access::read_only, label, options);
   return {std::move(descriptor), std::move(mapping), header};
 }
 

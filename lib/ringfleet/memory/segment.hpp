@@ -78,11 +78,12 @@ public:
 
   // Throws Error: bad_segment; wrong_state when it is sealed already (a new incarnation needs a new segment).
   [[nodiscard]] static Segment attach_writer(os::Descriptor descriptor, const Expectation& expected,
-                                             std::string_view label);
+                                             std::string_view label, const os::MappingOptions& options = {});
   // Throws Error(bad_segment) also when it is not sealed or not allocated in full. `many_writers`: it is sealed in its
   // size only.
   [[nodiscard]] static Segment attach_reader(os::Descriptor descriptor, const Expectation& expected,
-                                             std::string_view label, bool many_writers = false);
+                                             std::string_view label, bool many_writers = false,
+                                             const os::MappingOptions& options = {});
 
   // Mode 0600; the path must not exist (already_exists). The caller becomes the writer.
   [[nodiscard]] static Segment create_file(const std::string& path, const SegmentSpec& spec);

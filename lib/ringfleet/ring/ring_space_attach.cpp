@@ -169,8 +169,9 @@ RingSpace RingSpace::attach(std::vector<os::Descriptor> descriptors, const RingE
                                                          label));
   }
   const auto map_part = [&](os::Descriptor& descriptor, const memory::Expectation& wanted) {
-    return role == SpaceRole::owner ? memory::Segment::attach_writer(std::move(descriptor), wanted, label)
-                                    : memory::Segment::attach_reader(std::move(descriptor), wanted, label, many);
+    return role == SpaceRole::owner
+               ? memory::Segment::attach_writer(std::move(descriptor), wanted, label, expected.mapping)
+               : memory::Segment::attach_reader(std::move(descriptor), wanted, label, many, expected.mapping);
   };
   auto parts = std::make_shared<detail::SpaceParts>(memory::Place::anonymous(label));
   const auto text = parts->place.text();
@@ -189,7 +190,7 @@ RingSpace RingSpace::attach(std::vector<os::Descriptor> descriptors, const RingE
   wanted.generation = parts->facts.birth;
   wanted.kind = memory::SegmentKind::members;
   wanted.body_bytes_min = detail::members_body_bytes(shape);
-  parts->member_segment = memory::Segment::attach_writer(std::move(descriptors[1]), wanted, text);
+  parts->member_segment = memory::Segment::attach_writer(std::move(descriptors[1]), wanted, text, expected.mapping);
   if (shape.arena_bytes != 0) {
     if (descriptors.size() != 3) {
       throw Error(ErrorCode::invalid_argument, fmt::format("attach {}: the descriptor of its arena is missing", text));

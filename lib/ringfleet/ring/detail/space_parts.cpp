@@ -56,7 +56,7 @@ std::shared_ptr<SpaceParts> map_named(const memory::Place& place, const RingExpe
   wanted.kind = memory::SegmentKind::members;
   wanted.body_bytes_min = members_body_bytes(shape);
   parts->member_segment =
-      memory::Segment::attach_named(place.path(members_part), wanted, members_access, expected.trust);
+      memory::Segment::attach_named(place.path(members_part), wanted, members_access, expected.trust, expected.mapping);
   if (shape.arena_bytes != 0) {
     wanted.kind = memory::SegmentKind::arena;
     wanted.body_bytes_min = arena_body_bytes(shape);

@@ -271,15 +271,15 @@ class FrontDoor(unittest.TestCase):
         result, layers = self.everything("5", "--seed", "7", body="true")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(layers, ["soak 5 --seed 7", "models", "explore 1000000", "kills", "flips 2000000", "syscalls all",
-                                  "zoo", "mutants", "fuzz all 300", "coverage"])
-        self.assertEqual(result.stdout.splitlines()[-1], "10 passed, 0 failed")
+                                  "zoo", "mutants", "valgrind", "fuzz all 300", "coverage"])
+        self.assertEqual(result.stdout.splitlines()[-1], "11 passed, 0 failed")
 
     def test_a_layer_that_fails_does_not_stop_the_others_and_is_told_at_the_end(self):
         result, layers = self.everything()
         self.assertEqual(result.returncode, 1)
-        self.assertEqual(len(layers), 10)
+        self.assertEqual(len(layers), 11)
         lines = result.stdout.splitlines()
-        self.assertEqual(lines[-1], "8 passed, 2 failed")
+        self.assertEqual(lines[-1], "9 passed, 2 failed")
         self.assertRegex(lines[-2], r"^FAILED  coverage  \d+ min  \(./dev coverage\)$")
         self.assertRegex(lines[0], r"^passed  random  \d+ min  \(./dev soak 30\)$")
 

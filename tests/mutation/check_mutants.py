@@ -9,6 +9,7 @@ carver = Proof("tests/memory/memory_test", ("carver_test.cpp",))
 shapes = Proof("tests/ring/ring_space_test", ("attach_test.cpp",), ("ring/detail/ring_shape.cpp",))
 descriptors = Proof("tests/ring/ring_space_test", ("attach_test.cpp",), ("ring/ring_space_attach.cpp",))
 named = Proof("tests/ring/ring_space_test", ("attach_test.cpp",), ("memory/segment.cpp",))
+wishes = Proof("tests/ring/ring_space_test", ("ring_wishes_test.cpp",), ("ring/detail/space_parts.cpp",))
 raw_codec = Proof("tests/codec/codec_test", ("../allocations.cpp", "raw_test.cpp"))
 scans = Proof("tests/ring/ring_space_test", ("members_scan_test.cpp", "../allocations.cpp"), ("ring/members.cpp",))
 rooms = Proof("tests/ring/shared_ring_test", ("shared_interrupted_test.cpp",))
@@ -37,6 +38,8 @@ UNCHECKED = [
            "count > (left - padding) / sizeof(T)) {", "count * sizeof(T) > left - padding) {", carver),
 
     # Rings that somebody else made.
+    Mutant("attach.wishes_not_for_the_member_table", "check", "ring/detail/space_parts.cpp",
+           "wanted, members_access, expected.trust, expected.mapping);", "wanted, members_access, expected.trust);", wishes),
     Mutant("attach.capacity_not_checked", "check", "ring/detail/ring_shape.cpp",
            "  require(shape.capacity <= limits::ring_capacity_max && is_power_of_two(shape.capacity), label,",
            "  require(shape.capacity <= limits::ring_capacity_max, label,", shapes),

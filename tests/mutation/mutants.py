@@ -7,7 +7,8 @@ such a mutant is run like the others, and it is an error if a test notices it af
 
 from check_mutants import UNCHECKED
 from explored_mutants import EXPLORED
-from kill_mutants import KILLED, call_kills, frame_kills
+from frame_mutants import FRAMED
+from kill_mutants import KILLED, call_kills
 from mutant import Mutant, Proof
 from order_mutants import WEAKENED
 
@@ -15,7 +16,6 @@ ring = Proof("tests/explore/explore_ring_test", ("ring_test.cpp",))
 shared = Proof("tests/explore/explore_shared_ring_test", ("shared_ring_test.cpp",))
 shared_lossy = Proof("tests/explore/explore_shared_ring_test", ("shared_lossy_test.cpp",))
 members = Proof("tests/explore/explore_members_test", ("member_test.cpp",))
-loans = Proof("tests/explore/explore_loan_test", ("loan_test.cpp",))
 lane_handles = ("call/caller_lane.cpp", "call/server_lane.cpp")
 slots = Proof("tests/call/call_lane_test", ("lane_slots_test.cpp",), lane_handles)
 calls = Proof("tests/call/call_lane_test", ("lane_call_test.cpp",), lane_handles)
@@ -23,13 +23,7 @@ closes = Proof("tests/call/call_lane_test", ("lane_close_test.cpp",), lane_handl
 fates = Proof("tests/call/call_lane_test", ("lane_fate_test.cpp",), lane_handles)
 lane_death = Proof("tests/call/call_death_test", ("lane_death_test.cpp",), lane_handles)
 lane_hostile = Proof("tests/call/call_hostile_test", ("lane_hostile_test.cpp",), lane_handles)
-frames = Proof("tests/frame/frame_test", ("frame_test.cpp", "../allocations.cpp"))
-frame_model = Proof("tests/frame/frame_test", ("frame_model_test.cpp", "../allocations.cpp"))
-frame_loans = Proof("tests/frame/frame_test", ("loan_test.cpp", "../allocations.cpp"))
-shared_frames = Proof("tests/frame/frame_test", ("shared_frame_test.cpp", "../allocations.cpp"))
 shared_frame_lossy = Proof("tests/frame/frame_test", ("shared_lossy_test.cpp", "../allocations.cpp"))
-frame_lossy = Proof("tests/frame/frame_test", ("lossy_test.cpp", "../allocations.cpp"))
-hostile_frames = Proof("tests/frame/frame_test", ("frame_hostile_test.cpp", "../allocations.cpp"))
 ring_members = Proof("tests/ring/ring_test", ("member_test.cpp",))
 ring_lossy = Proof("tests/ring/ring_test", ("lossy_test.cpp",))
 ring_stream = Proof("tests/ring/ring_test", ("sequencer_test.cpp", "ring_test.cpp"))
@@ -244,9 +238,6 @@ MUTANTS = [
            "  return walk_begin(safe, latest, lines.capacity());", shared_lossy),
     Mutant("shared_lossy.loss_not_counted", "value", "ring/shared_lossy_sequencer.hpp",
            "    lost_ += gap;\n", "", shared_lossy),
-    Mutant("shared_frames.place_before_what_a_wait_skipped", "check", "frame/frame_reader.hpp",
-           "    return ring::is_before(next_, reader_.position()) ? reader_.position() : next_;\n  }\n",
-           "    return next_;\n  }\n", shared_frames),
     Mutant("shared_lossy.record_over_a_skipped_claim", "check", "frame/lossy_frame_reader.hpp",
            "      if (rest != ring::ReadResult::ok || reader_.position() != position + blocks) {",
            "      if (rest != ring::ReadResult::ok) {", shared_frame_lossy),
@@ -297,46 +288,6 @@ MUTANTS = [
            "  A::store_release(line.word, owner_word(before, OwnerState::absent));\n  A::step(\"owner.absent\");",
            "  (void)before;\n  A::step(\"owner.absent\");", members),
 
-    # Loans.
-    Mutant("loan.floor_not_stated", "store", "frame/loan_arena.hpp",
-           "    A::store_release(lines_.floor, loans_[(first_ticket_ + number - 1) & (loans_.size() - 1)].end);\n", "",
-           loans),
-    Mutant("loan.no_second_look", "check", "frame/loan_arena.hpp",
-           "    const auto still = std::min(number, passed(slowest_gate()));", "    const auto still = number;", loans),
-    Mutant("loan.no_barrier_after_floor", "barrier", "frame/loan_arena.hpp",
-           "    A::step(\"arena.floor_stated\");\n    A::store_load_barrier();", "    A::step(\"arena.floor_stated\");",
-           loans),
-    Mutant("loan.open_ones_come_back", "check", "frame/loan_arena.hpp",
-           "      if (entry.state == State::open || (entry.state",
-           "      if ((entry.state", frame_loans),
-    Mutant("loan.lossy_does_not_ask", "check", "frame/lossy_frame_reader.hpp",
-           "    if (options_.arenas->template is_void<A>(loan)) {\n      ++counts_.loans_void;\n      return "
-           "ReadResult::empty;\n    }\n", "", frame_lossy),
-
-    # Frames.
-    Mutant("frame.length_not_checked", "check", "frame/record.hpp",
-           "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",
-           "  if (blocks > to_wrap || blocks > blocks_max) {", hostile_frames),
-    Mutant("frame.wrap_not_checked", "check", "frame/record.hpp",
-           "  if (blocks > end - position || blocks > to_wrap || blocks > blocks_max) {",
-           "  if (blocks > end - position || blocks > blocks_max) {", hostile_frames),
-    Mutant("frame.position_not_checked", "check", "frame/record.hpp",
-           "  if (header.position != position) {\n    return RecordFault::position;\n  }\n", "", hostile_frames),
-    Mutant("frame.no_padding_at_the_wrap", "check", "frame/claim_window.hpp",
-           "    return count > to_wrap ? to_wrap : 0;", "    return count > to_wrap + 1 ? to_wrap : 0;", frames),
-    Mutant("frame.half_message_not_aborted", "help", "frame/frame_writer.hpp",
-           "          owed_abort_ = message;\n          is_abort_owed_ = true;\n          (void)settle_abort();",
-           "          owed_abort_ = message;", frame_model),
-
-    Mutant("frame.published_before_its_header", "swap", "frame/frame_writer.hpp",
-           "    store_header<A>(source_.block(first), header_of(first, RecordForm::data, bytes, options.kind));\n"
-           "    source_.finish(first, reserved, blocks_of(bytes));\n    is_claimed_ = false;\n"
-           "    committed(first, options.publish);",
-           "    source_.finish(first, reserved, blocks_of(bytes));\n    is_claimed_ = false;\n"
-           "    committed(first, options.publish);\n"
-           "    store_header<A>(source_.block(first), header_of(first, RecordForm::data, bytes, options.kind));",
-           frame_kills),
-
     # Call lanes.
     Mutant("lane.request_before_its_words", "swap", "call/lane_caller_impl.hpp",
            "  auto& header = request(position);\n  std::memcpy(header.chain",
@@ -373,6 +324,8 @@ MUTANTS = [
            closes),
     Mutant("lane.arena_release_not_shown", "store", "call/lane_caller_impl.hpp",
            "    A::store_release(cold(position).released, position + 1);\n  }", "  }", calls),
+
+    *FRAMED,
 
     *EXPLORED,
 

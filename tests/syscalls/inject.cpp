@@ -87,6 +87,7 @@ private:
     const auto found = tracees_.find(tid);
     if (found == tracees_.end()) {
       early_.insert(tid); // its parent's event has yet to come
+      adopt_unannounced();
       return;
     }
     const int signal = WSTOPSIG(status);
@@ -113,7 +114,9 @@ private:
 
   void born(pid_t parent, bool is_thread) {
     unsigned long message = 0;
-    ptrace(PTRACE_GETEVENTMSG, parent, 0, &message);
+    if (ptrace(PTRACE_GETEVENTMSG, parent, 0, &message) != 0) {
+      return; // killed meanwhile
+    }
     const auto child = static_cast<pid_t>(message);
     const pid_t process = tracees_[parent].process;
     if (is_thread) {
@@ -123,6 +126,21 @@ private:
       tracees_[child] = {.process = child, .ordinal = 0};
     }
     if (early_.erase(child) != 0) {
+      resume(child);
+    }
+  }
+
+  // Whose parent was killed before it could tell of the birth: nobody tells any more. A thread dies with its process.
+  void adopt_unannounced() {
+    for (auto early = early_.begin(); early != early_.end();) {
+      const pid_t child = *early;
+      if (status_of(child, "Tgid") != child || processes_.contains(status_of(child, "PPid"))) {
+        ++early;
+        continue;
+      }
+      early = early_.erase(early);
+      processes_[child] = {.ordinal = ++processes_born_};
+      tracees_[child] = {.process = child, .ordinal = 0};
       resume(child);
     }
   }
@@ -215,6 +233,7 @@ private:
     }
     const int ordinal = processes_[tid].ordinal;
     processes_.erase(tid);
+    adopt_unannounced();
     const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (signal != 0 && signal != SIGKILL && signal != SIGTERM) {
       crashes_ += std::string(crashes_.empty() ? "" : ", ") + "\"process " + std::to_string(ordinal) + " ended by SIG" +

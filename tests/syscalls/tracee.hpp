@@ -103,6 +103,17 @@ inline Call look_at(pid_t tid) {
   return call;
 }
 
+// A number from the kernel's status of a task, "Tgid" or "PPid"; 0: it is gone.
+inline pid_t status_of(pid_t tid, const std::string& name) {
+  std::ifstream status("/proc/" + std::to_string(tid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(name + ":")) {
+      return static_cast<pid_t>(std::atol(line.c_str() + name.size() + 1));
+    }
+  }
+  return 0;
+}
+
 #if defined(__x86_64__)
 
 // A system call of the number -1 is not made.

@@ -30,6 +30,8 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -68,16 +70,24 @@ public:
       if (tid < 0) {
         break;
       }
-      if (WIFSTOPPED(status)) {
-        stopped(tid, status);
-      } else {
-        ended(tid, status);
-      }
+      see_to_all(tid, status);
     }
     say("gone");
   }
 
 private:
+  // Everybody who has stopped or ended, before anybody goes on. The kernel tells of our own child first, the program's
+  // first thread: when that makes call after call and is stopped again in no time, the others would wait for ever.
+  void see_to_all(pid_t tid, int status) {
+    std::vector<std::pair<pid_t, int>> all;
+    for (; tid > 0; tid = waitpid(-1, &status, __WALL | WNOHANG)) {
+      all.emplace_back(tid, status);
+    }
+    for (const auto& [who, how] : all) {
+      WIFSTOPPED(how) ? stopped(who, how) : ended(who, how);
+    }
+  }
+
   static void watch(int seconds) {
     const itimerval timer{.it_interval = {1, 0}, .it_value = {seconds, 0}};
     setitimer(ITIMER_REAL, &timer, nullptr);

@@ -17,6 +17,7 @@ SKIP = 77
 DEADLINE_S = 120  # a watchdog
 READ = "0"  # the number of the system call; the injector works on x86-64 alone
 STEP_OF_READ = 4
+CALLS, SHARE_MAX = 100, 10
 
 
 def wait_until(condition, injector):
@@ -88,8 +89,23 @@ def a_child_whose_parent_dies_before_its_birth_is_announced_goes_on():
     assert os.read(born[0], 2) == b"f", "the child did not go on"
 
 
+def who_makes_call_after_call_does_not_keep_the_others_waiting():
+    """On one processor, an injector that gives way to everybody finds the first thread stopped again whenever it looks."""
+    begin = os.pipe()
+    everywhere = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(everywhere)})
+    with injector_of(("record",), ("busy", begin[0], CALLS), begin[:1]) as injector:
+        os.sched_setaffinity(0, everywhere)
+        wait_until(lambda: reader_of(injector, begin[0]), injector)
+        os.sched_setscheduler(injector.pid, os.SCHED_IDLE, os.sched_param(0))
+        os.write(begin[1], b"b")
+        made = int(injector.communicate(timeout=DEADLINE_S)[0])
+    assert made < SHARE_MAX * CALLS, f"the first thread made {made} calls while the second one made {CALLS}"
+
+
 def main():
     a_child_whose_parent_dies_before_its_birth_is_announced_goes_on()
+    who_makes_call_after_call_does_not_keep_the_others_waiting()
 
 
 if __name__ == "__main__":

@@ -2,9 +2,13 @@
 //
 //   injected unannounced FORKS STEPPED BORN   under `steps 4`. One thread reads of the descriptor FORKS and forks, the
 //                                             child writes to BORN; another one is stepped into a read of STEPPED
+//   injected busy BEGIN CALLS                 reads of BEGIN; then the first thread makes call after call until the
+//                                             second one has made its CALLS. Prints how many the first has made
 
 #include <array>
+#include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 #include <thread>
@@ -52,12 +56,36 @@ int unannounced(int forks, int stepped, int born) {
   return 0;
 }
 
+int busy(int begin, long calls) {
+  char byte = 0;
+  if (read(begin, &byte, 1) != 1) {
+    return 1;
+  }
+  std::atomic<bool> is_done = false;
+  std::thread second([&] {
+    for (long call = 0; call < calls; ++call) {
+      getppid();
+    }
+    is_done = true;
+  });
+  long made = 0;
+  for (; !is_done; ++made) {
+    getppid();
+  }
+  second.join();
+  std::printf("%ld\n", made);
+  return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
   const std::string_view play = argc > 1 ? argv[1] : "";
   if (play == "unannounced" && argc == 5) {
     return unannounced(std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]));
+  }
+  if (play == "busy" && argc == 4) {
+    return busy(std::atoi(argv[2]), std::atol(argv[3]));
   }
   return 2;
 }

@@ -199,6 +199,7 @@ private:
     Process& process = processes_[tracee.process];
     if (call.number == SYS_prctl && call.arguments[0] == phase_mark && tid == root_) {
       phase_ = call.arguments[1] != 0;
+      is_over_ = !phase_;
       resume(tid);
       return;
     }
@@ -228,8 +229,8 @@ private:
   [[nodiscard]] bool is_done() const { return reached_ && !plan_.storm; }
 
   void resume(pid_t tid, int signal = 0) {
-    // Once the fault is in, nobody needs to stop any more; who steps one thread does not look at calls.
-    const bool at_full_speed = plan_.steps || (is_done() && tracees_[tid].pending_error == 0);
+    // Once the fault is in, or the part is over, nobody needs to stop any more; who steps one thread looks at no calls.
+    const bool at_full_speed = plan_.steps || ((is_done() || is_over_) && tracees_[tid].pending_error == 0);
     const bool by_steps = tid == stepped_ && !is_done();
     ptrace(by_steps ? PTRACE_SINGLESTEP : at_full_speed ? PTRACE_CONT : PTRACE_SYSCALL, tid, 0, signal);
   }
@@ -302,6 +303,7 @@ private:
   pid_t stepped_ = 0;
   long steps_ = 0;
   bool phase_ = false;
+  bool is_over_ = false;
   bool reached_ = false;
   bool hung_ = false;
   int root_signal_ = 0;

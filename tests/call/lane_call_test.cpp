@@ -6,6 +6,9 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <future>
+#include <thread>
+#include <vector>
 
 using namespace ringfleet;
 using namespace ringfleet::call;
@@ -152,6 +155,30 @@ TEST_CASE("lane: whoever makes an arena for a call is told the deadline of that 
   const auto waited = lane.caller.wait(started.position, never);
   CHECK(waited.status == WaitStatus::replied);
   lane.caller.release(started.position);
+}
+
+TEST_CASE("lane: a call that waits for its turn to make an arena does so until its own deadline") {
+  const LaneShape shape{32, 64, 1};
+  LaneMemory memory(shape);
+  std::promise<void> asked;
+  std::promise<void> answer;
+  CallerLane caller(shape, memory.client.writable_bytes(), memory.runner.bytes(),
+                    {WaitMode::park, nullptr, [&](std::uint64_t, MonotonicNs) {
+                       asked.set_value();
+                       answer.get_future().wait();
+                       return false;
+                     }});
+  const std::vector<std::byte> large(200'000);
+  const auto start = [&](MonotonicNs deadline) {
+    return caller.start({.method = fill, .deadline = deadline}, large, Delivery::held, never).status;
+  };
+  StartStatus first{};
+  std::thread other([&] { first = start(never); });
+  asked.get_future().wait();
+  CHECK(start(monotonic_now() + 1'000'000) == StartStatus::no_space); // while the other one waits for its answer
+  answer.set_value();
+  other.join();
+  CHECK(first == StartStatus::no_space);
 }
 
 // trap 14

@@ -11,6 +11,7 @@
 #include "ringfleet/call/lane_caller.hpp"
 #include "ringfleet/call/lane_fate.hpp"
 #include "ringfleet/call/lane_ladder.hpp"
+#include "ringfleet/call/turn.hpp"
 #include "ringfleet/call/wait_mode.hpp"
 #include "ringfleet/frame/arena.hpp"
 #include "ringfleet/frame/arena_views.hpp"
@@ -33,7 +34,7 @@ struct CallerLaneOptions {
   const memory::Obituary* obituary = nullptr;
   // Called when no arena of this side has room: to make one of at least `bytes`, have the runner map it, add_arena() it
   // and return true; false when that is impossible. May block until the deadline of the call that it is for. Called by
-  // one thread at a time.
+  // one thread at a time; the others wait for their turn, each until its own deadline.
   std::function<bool(std::uint64_t bytes, MonotonicNs deadline)> arena_wanted;
 };
 
@@ -233,7 +234,7 @@ private:
 
   mutable Mutex arena_mutex_;
   frame::ArenaSet request_arenas_;
-  Mutex growth_mutex_;
+  Turn growth_turn_;
 
   mutable Mutex moved_mutex_;
   std::unordered_map<std::uint64_t, Moved> moved_;

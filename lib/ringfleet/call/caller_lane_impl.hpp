@@ -289,10 +289,10 @@ std::optional<frame::Block> BasicCallerLane<A>::allocate(std::uint64_t bytes, Mo
     block = attempt();
   }
   if (!block && options_.arena_wanted) {
-    const std::scoped_lock growing(growth_mutex_);
+    const Turn::Hold turn(growth_turn_, deadline);
     block = attempt();
     // Threads that did not have to ask may take the new room first; limits of the arenas end this.
-    while (!block && options_.arena_wanted(bytes, deadline)) {
+    while (!block && turn && options_.arena_wanted(bytes, deadline)) {
       block = attempt();
     }
   }

@@ -35,6 +35,7 @@ struct alignas(128) Reading {
   std::uint64_t again = 0;
   std::uint64_t reassembled = 0;
   std::uint64_t loans = 0;
+  std::uint64_t is_joining = 0;
   char wrong[256] = {};
 };
 struct Ledger {

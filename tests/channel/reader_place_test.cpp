@@ -17,6 +17,30 @@ using namespace ringfleet;
 using namespace ringfleet::channel;
 using namespace ringfleet::channel::test;
 
+namespace {
+
+constexpr std::size_t longer_than_the_ring = 6'000;
+
+// Joins as "worker", does `work` with what it is, and is killed. False: it did not see what it had to see.
+template <class Work>
+bool worker_that_is_killed(const ScratchChannel& channel, Work work) {
+  HeldChild worker([&](const auto& stay) {
+    FrameSubscriber in(channel.place(), from_oldest("worker"));
+    if (work(in)) {
+      stay();
+    }
+    return 1;
+  });
+  const bool has_seen_it = worker.stays();
+  worker.kill_and_reap();
+  return has_seen_it;
+}
+bool brings_nothing_but_word(FrameSubscriber& in) {
+  return in.is_resumed() && in.poll([](const frame::View&) {}).messages == 0 && in.missed() != 0;
+}
+
+} // namespace
+
 TEST_CASE("channel: a reader that is killed at any system call of its end comes back where it was") {
   const ScratchChannel channel;
   Publisher<Tick> out(channel.place(), small_ring());
@@ -42,30 +66,6 @@ TEST_CASE("channel: a reader that is killed at any system call of its end comes 
   }
   CHECK((kills > 5 || !ringfleet::test::can_trace));
 }
-
-namespace {
-
-constexpr std::size_t longer_than_the_ring = 6'000;
-
-// Joins as "worker", does `work` with what it is, and is killed. False: it did not see what it had to see.
-template <class Work>
-bool worker_that_is_killed(const ScratchChannel& channel, Work work) {
-  HeldChild worker([&](const auto& stay) {
-    FrameSubscriber in(channel.place(), from_oldest("worker"));
-    if (work(in)) {
-      stay();
-    }
-    return 1;
-  });
-  const bool has_seen_it = worker.stays();
-  worker.kill_and_reap();
-  return has_seen_it;
-}
-bool brings_nothing_but_word(FrameSubscriber& in) {
-  return in.is_resumed() && in.poll([](const frame::View&) {}).messages == 0 && in.missed() != 0;
-}
-
-} // namespace
 
 TEST_CASE("channel: what a reader missed is told to the one that passes it, which may die with that") {
   const ScratchChannel channel;

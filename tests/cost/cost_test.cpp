@@ -5,7 +5,7 @@
 //
 //   cost_test          compares; 77 where single steps are forbidden, or the kept numbers are another compiler's
 //
-// When the code has become cheaper, or dearer for a reason, the number in `kept` is changed with it.
+// When the code has become cheaper, or dearer for a reason, its number in cases() is changed with it.
 
 #include "../channel/channel_fixture.hpp"
 #include "../frame/frame_fixture.hpp"
@@ -200,7 +200,7 @@ std::optional<std::uint64_t> steps_to_mark(Stepper& child) {
 
 // The median of some rounds, after some in which what is done at the beginning was done.
 std::optional<Cost> cost_of(const Case& one, Stage& stage) {
-  constexpr int unmeasured = 3 * ring_blocks;
+  constexpr int unmeasured = 3 * ring_blocks; // rounds, of three marks each
   constexpr int rounds = 33;
   Stepper child([&] {
     const auto world = one.make(stage);

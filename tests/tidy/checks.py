@@ -51,6 +51,14 @@ def check_includes(tree):
                     break
 
 
+def check_top(tree):
+    """Nothing else stands at the top: what a program has left behind there is not to be committed."""
+    for path in tree.files:
+        top = path.split("/")[0]
+        if top not in rooms.TOP and not top.startswith("."):
+            yield "top", path, 1, f"'{top}' has no place at the top (tests/tidy/rooms.py)"
+
+
 def check_words(tree):
     """Banned words, in code only."""
     for path in tree.cpp("lib", "runner", "tools", "tests", "bench", "docs"):
@@ -223,7 +231,7 @@ def contains(lines, block):
     return False
 
 
-CHECKS = [check_includes, check_words, check_atomics, check_markers, check_opening, check_listed, check_sync,
+CHECKS = [check_includes, check_top, check_words, check_atomics, check_markers, check_opening, check_listed, check_sync,
           check_counters, check_length, check_version, check_readme]
 
 

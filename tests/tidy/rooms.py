@@ -22,6 +22,10 @@ PROGRAMS = {
     "tools/ringfleet": ["fleet"],
 }
 
+# What stands at the top of the tree, besides dot files.
+TOP = ("CHANGELOG.md", "LICENSE", "README.md", "bench", "dev", "docs", "lib", "meson.build", "meson_options.txt", "runner",
+       "subprojects", "tests", "tools")
+
 # First match wins; the second column lists folders (or rooms) whose sources may include it. Heavy headers stay out of
 # headers altogether, so that nobody who includes us pays for them.
 THIRD_PARTY = [

@@ -76,6 +76,9 @@ class Planted(unittest.TestCase):
         self.assert_found("include", "lib/ringfleet/base/a.hpp",
                           {"lib/ringfleet/base/a.hpp": OPENING + "#include <fmt/format.h>\n"})
 
+    def test_a_leftover_at_the_top_is_found(self):
+        self.assert_found("top", "crash-loan_fuzz", {"crash-loan_fuzz": "x"})
+
     def test_a_mutex_in_a_layout_is_found(self):
         self.assert_found("layout", "lib/ringfleet/ring/ring_layout.hpp",
                           {"lib/ringfleet/ring/ring_layout.hpp": OPENING + "struct Ring { std::mutex lock; };\n"})

@@ -76,7 +76,8 @@ class Segment {
 public:
   Segment() noexcept = default;
 
-  // Throws Error: bad_segment; wrong_state when it is sealed already (a new incarnation needs a new segment).
+  // Throws Error: bad_segment; wrong_state when it is sealed already (a new incarnation needs a new segment); for
+  // `options`, here and below, what os::place_memory throws.
   [[nodiscard]] static Segment attach_writer(os::Descriptor descriptor, const Expectation& expected,
                                              std::string_view label, const os::MappingOptions& options = {});
   // Throws Error(bad_segment) also when it is not sealed or not allocated in full. `many_writers`: it is sealed in its
